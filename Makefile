@@ -1,0 +1,193 @@
+# OpenClaw in C.  `make help` lists the targets; README.md tells the story.
+# Needs GNU make.  Everything that is built goes to $(B).
+
+VERSION = 0.1
+B      ?= build
+PREFIX ?= /usr/local
+CC      = gcc
+
+DEPS_BUILD = gcc libc6-dev pkg-config libcurl4-openssl-dev libjq-dev \
+	libyaml-dev libssl-dev libbsd-dev libxml2-dev
+DEPS_CHECK = libcmocka-dev python3 python3-jsonschema jq valgrind strace procps git
+DEPS_LINT  = clang clang-format clang-tidy libclang-rt-14-dev cppcheck \
+	shellcheck mandoc
+
+# What a program does not use is not linked to it (--as-needed).
+PKGS  = libcurl libcrypto yaml-0.1 libxml-2.0 libbsd-overlay
+LIBS  = $(shell pkg-config --libs $(PKGS)) -ljq -lm
+PKGCF = $(shell pkg-config --cflags $(PKGS))
+
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings \
+	-Wformat=2 -Wvla -Wundef -Wimplicit-fallthrough -Wnull-dereference
+ifdef WERROR
+WARN += -Werror
+endif
+
+# SAN: what is built for finding faults instead of for running.
+ifdef SAN
+OPT  = -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) \
+	-fno-sanitize-recover=all -DOC_SANITIZED
+LOPT = -fsanitize=$(SAN)
+else
+OPT  = -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
+	-fstack-clash-protection -fPIE -fcf-protection=full \
+	$(call accepted,-ftrivial-auto-var-init=zero)
+LOPT = -pie -Wl,-z,relro,-z,now,-z,noexecstack
+endif
+accepted = $(shell $(CC) -Werror $(1) -x c -E /dev/null >/dev/null 2>&1 && echo $(1))
+
+ALL_CFLAGS  := -std=c11 -D_GNU_SOURCE -DOC_VERSION='"$(VERSION)"' -Ilib \
+	$(PKGCF) $(WARN) $(OPT) $(CFLAGS)
+ALL_LDFLAGS := -Wl,--as-needed $(LOPT) $(LDFLAGS)
+
+LIB_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(wildcard lib/*.c))
+PROGRAMS := $(patsubst bin/%/main.c,%,$(wildcard bin/*/main.c))
+SCRIPTS  := $(foreach p,$(notdir $(wildcard bin/*)),$(if $(wildcard bin/$p/$p.sh),$p))
+UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c tests/unit/*/*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c tests/fuzz/*/*.c))
+MANUALS   = $(wildcard bin/*/*.1 share/man/*.[157])
+
+all: $(PROGRAMS:%=$(B)/bin/%) $(SCRIPTS:%=$(B)/bin/%)
+
+help:
+	@echo 'make            build everything into $(B)/bin'
+	@echo 'make deps       install the Debian packages that are missing'
+	@echo 'make run        install what is missing, build, ask a first question'
+	@echo 'make check      unit tests, fixtures, end-to-end tests'
+	@echo 'make check-asan the same with AddressSanitizer and UBSan'
+	@echo 'make check-valgrind  the unit tests and fixtures under valgrind'
+	@echo 'make lint       shellcheck, cppcheck, mandoc, clang-format, house rules'
+	@echo 'make tidy       clang-tidy (slow)'
+	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS (60)'
+	@echo 'make bench      speed and memory, beside a floor of the same minute'
+	@echo 'make install    to PREFIX (/usr/local), below DESTDIR; make uninstall'
+	@echo 'make dist       a tar file of the sources; make clean'
+
+# ---- building
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/lib/liboc.a: $(LIB_OBJ)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+define program
+$(B)/bin/$(1): $$(patsubst %.c,$(B)/obj/%.o,$$(wildcard bin/$(1)/*.c)) $(B)/lib/liboc.a
+	@mkdir -p $$(@D)
+	$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(B)/lib/liboc.a $(LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$p)))
+
+define script
+$(B)/bin/$(1): bin/$(1)/$(1).sh
+	@mkdir -p $$(@D)
+	install -m 755 $$< $$@
+endef
+$(foreach p,$(SCRIPTS),$(eval $(call script,$p)))
+
+# ---- tests: tests/unit/test_x.c tests a module of lib/, and
+# tests/unit/PROGRAM/test_x.c one of bin/PROGRAM/; fuzzers likewise.
+
+modules = $(patsubst %.c,$(B)/obj/%.o,$(filter-out %/main.c,$(wildcard bin/$(patsubst %/,%,$(dir $(1)))/*.c)))
+
+define unit
+$(B)/tests/unit/$(1): $(B)/obj/tests/unit/$(1).o $$(call modules,$(1)) $(B)/lib/liboc.a
+	@mkdir -p $$(@D)
+	$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(B)/lib/liboc.a -lcmocka $(LIBS)
+endef
+$(foreach t,$(UNIT),$(eval $(call unit,$t)))
+
+define fuzzer
+$(B)/tests/fuzz/$(1): $(B)/obj/tests/fuzz/$(1).o $$(call modules,$(1)) $(B)/lib/liboc.a
+	@mkdir -p $$(@D)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$(filter %.o,$$^) $(B)/lib/liboc.a $(LIBS)
+endef
+$(foreach t,$(FUZZ),$(eval $(call fuzzer,$t)))
+
+unit-tests: $(UNIT:%=$(B)/tests/unit/%)
+
+check: all unit-tests
+	tests/run $(B)
+
+check-asan:
+	$(MAKE) B=$(B)/asan SAN=address,undefined CC=clang check
+
+check-valgrind: all unit-tests
+	OC_WRAP="valgrind -q --leak-check=full --error-exitcode=99 --suppressions=tests/valgrind.supp" \
+		tests/run $(B) unit fixtures
+
+fuzz-build:
+	$(MAKE) B=$(B)/fuzz SAN=fuzzer-no-link,address,undefined CC=clang \
+		fuzzers
+fuzzers: $(FUZZ:%=$(B)/tests/fuzz/%)
+
+FUZZ_SECONDS = 60
+fuzz: fuzz-build
+	tests/fuzz/run $(B)/fuzz $(FUZZ_SECONDS)
+
+bench: all
+	tests/bench/run $(B)
+
+SOURCES  = $(wildcard lib/*.[ch] bin/*/*.[ch] tests/unit/*.c tests/unit/*/*.c tests/fuzz/*.c tests/fuzz/*/*.c tests/bench/*.c)
+lint:
+	clang-format --dry-run -Werror $(SOURCES)
+	cppcheck -q --enable=warning,portability,performance --error-exitcode=1 \
+		--inline-suppr --suppressions-list=tests/cppcheck.supp \
+		--std=c11 -D_GNU_SOURCE -DOC_VERSION='""' -Ilib lib bin
+	shellcheck $(wildcard .ci/run bin/*/*.sh tests/run tests/*/run share/examples/*.sh)
+	mandoc -Tlint -W warning $(MANUALS)
+tidy:
+	clang-tidy --quiet $(wildcard lib/*.c bin/*/*.c) -- $(filter-out -W%,$(ALL_CFLAGS))
+
+format:
+	clang-format -i $(SOURCES)
+
+# ---- for people
+
+# Only what is missing is installed, and nothing else is touched.
+install_missing = missing=; for p in $(1); do \
+	dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed' || missing="$$missing $$p"; done; \
+	[ -z "$$missing" ] || { echo "installing:$$missing" >&2; \
+	[ "$$(id -u)" = 0 ] && sudo= || sudo=sudo; \
+	$$sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; }
+
+deps:
+	@$(call install_missing,$(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_LINT))
+deps-build:
+	@$(call install_missing,$(DEPS_BUILD))
+
+# pkg-config is asked when the Makefile is read, so build in a new make.
+run: deps-build
+	@$(MAKE) --no-print-directory -s -j2 all
+	@B=$(B) share/first-run
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/openclaw
+	install -m 755 $(PROGRAMS:%=$(B)/bin/%) $(SCRIPTS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	for m in $(MANUALS); do s=$${m##*.}; \
+		install -d $(DESTDIR)$(PREFIX)/share/man/man$$s; \
+		install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s; done
+	cp -R share/examples share/schema share/workspace $(DESTDIR)$(PREFIX)/share/openclaw
+
+uninstall:
+	rm -f $(foreach p,$(PROGRAMS) $(SCRIPTS),$(DESTDIR)$(PREFIX)/bin/$p)
+	for m in $(MANUALS); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+	rm -rf $(DESTDIR)$(PREFIX)/share/openclaw
+
+dist:
+	@mkdir -p $(B)
+	git archive --prefix=openclaw-$(VERSION)/ -o $(B)/openclaw-$(VERSION).tar.gz HEAD
+	@echo $(B)/openclaw-$(VERSION).tar.gz
+
+clean:
+	rm -rf $(B)
+
+.PHONY: all help unit-tests check check-asan check-valgrind fuzz-build fuzzers fuzz \
+	bench lint tidy format deps deps-build run install uninstall dist clean

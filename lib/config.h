@@ -1,0 +1,82 @@
+#ifndef OC_CONFIG_H
+#define OC_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jv.h>
+#include "buf.h"
+
+/*
+ * The configuration (openclaw.yaml(5)): one YAML file, checked against the
+ * schema in config_schema.c, with the defaults filled in.
+ */
+struct config {
+	jv value;   /* the whole, defaults filled in; an object */
+	char *path; /* of the file, or NULL: built-in defaults alone */
+	jv marks;   /* "routes[0].when" -> [line, column], from 1 */
+};
+
+/*
+ * Loads `path`, or if that is NULL $OC_CONFIG, ~/.openclaw/openclaw.yaml or
+ * ~/.openclaw/openclaw.json, or if none of these is there the defaults.  All
+ * that is wrong is logged, a line each with file:line:column, and the program
+ * ends: EX_CONFIG, or EX_NOINPUT for a file that was named and cannot be read.
+ */
+void config_load(struct config *config, const char *path);
+
+/*
+ * The same without ending: false when something is wrong, and then each
+ * problem is a line of *problems.  `name` stands for the file in messages.
+ */
+bool config_parse(struct config *config, const char *name, const char *text,
+    size_t length, struct buf *problems);
+void config_free(struct config *config);
+
+/*
+ * "file:line:column" of a key by its path ("routes[0].when"), or of the
+ * nearest one around it; "built-in" for a default.  The caller frees it.
+ */
+char *config_where(const struct config *config, const char *path);
+
+/*
+ * Values by a path of keys divided by dots.  The schema guarantees that they
+ * are there and of their type; a path that it does not know is our bug.
+ */
+jv config_get(const struct config *config, const char *path);
+const char *config_string(const struct config *config, const char *path);
+int64_t config_int(const struct config *config, const char *path);
+bool config_bool(const struct config *config, const char *path);
+
+/* The workspace's path with ~ expanded; the caller frees it. */
+char *config_workspace(const struct config *config);
+/* ~/x as $HOME/x; the caller frees it. */
+char *config_expand_home(const char *path);
+
+/*
+ * The kind of a provider, "google", "openai" or "local", its base URL without
+ * a final slash (litellm_base_url with /v1 if it bears no version where the
+ * provider has none of its own), and the name of the variable with its key
+ * ("" if it needs none).  False for a provider that is not configured.  The
+ * strings of a provider_free'd struct are gone.
+ */
+struct config_provider {
+	char *kind, *base_url, *key_name;
+};
+bool config_provider(const struct config *config, const char *name,
+    struct config_provider *provider);
+void config_provider_free(struct config_provider *provider);
+
+/*
+ * Every model that the configuration names, in the usual order: the primary,
+ * the fallbacks, then those of routes; each once.  An array of strings.
+ */
+jv config_models(const struct config *config);
+
+/*
+ * Registers the providers' key variables with secret_add_name, so that
+ * secret_scrub_environment knows them.  config_load does it.
+ */
+void config_register_secrets(const struct config *config);
+
+#endif

@@ -1,0 +1,40 @@
+#ifndef OC_IO_H
+#define OC_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "buf.h"
+
+/*
+ * Writes all of it, waiting with poll(2) where the descriptor is
+ * non-blocking.  False with errno set on failure.
+ */
+bool io_write_all(int fd, const void *data, size_t length);
+
+/*
+ * The program's data output, descriptor 1.  On EPIPE the program ends with
+ * EX_UNAVAILABLE (the reader is gone), on anything else (a full disk) with
+ * EX_IOERR: a record that cannot be passed on is never lost in silence.
+ */
+void io_write_stdout(const void *data, size_t length);
+
+/*
+ * Reads a whole file of at most `most` bytes into `into`.  `at` is a
+ * directory's descriptor or AT_FDCWD.  False with errno set on failure, EFBIG
+ * when it is longer.  Reads descriptors without a size (pipes, /proc) too.
+ */
+bool io_read_file(int at, const char *path, size_t most, struct buf *into);
+
+/*
+ * Replaces a file in one step: a temporary file beside it, fsync, rename,
+ * fsync of the directory.  Mode 0600.  False with errno set on failure, and
+ * then the old content stands and no temporary file is left.
+ */
+bool io_replace_file(const char *path, const void *data, size_t length);
+
+/* mkdir -p with mode 0700.  False with errno set on failure. */
+bool io_make_directories(const char *path);
+
+bool io_set_nonblocking(int fd, bool on);
+
+#endif
