@@ -11,8 +11,8 @@ struct child_spec {
 	char *const *argv;
 	char *const *envp;     /* NULL: our own environment */
 	const char *directory; /* NULL: ours */
-	int in, out, err;      /* descriptors to become 0, 1, 2; -1: /dev/null */
-	bool own_group;        /* a process group of its own */
+	int in, out, err; /* descriptors to become 0, 1, 2; -1: /dev/null */
+	bool own_group;   /* a process group of its own */
 };
 
 /*

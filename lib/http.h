@@ -16,17 +16,17 @@ struct http;          /* the engine: connections, timers */
 struct http_transfer; /* one request and its answer */
 
 enum http_failure {
-	HTTP_OK,           /* an answer with a status came, to its end */
-	HTTP_UNRESOLVED,   /* the name has no address */
-	HTTP_UNREACHABLE,  /* refused, no route, TLS failed: nothing was sent */
+	HTTP_OK,          /* an answer with a status came, to its end */
+	HTTP_UNRESOLVED,  /* the name has no address */
+	HTTP_UNREACHABLE, /* refused, no route, TLS failed: nothing was sent */
 	HTTP_TIMEOUT_CONNECT,
 	HTTP_TIMEOUT_FIRST_BYTE,
 	HTTP_TIMEOUT_IDLE,
 	HTTP_TIMEOUT_TOTAL,
-	HTTP_RESET,        /* broken off before a byte of the answer came */
-	HTTP_CUT,          /* broken off inside the answer */
-	HTTP_TOO_LARGE,    /* the answer is longer than allowed */
-	HTTP_ABORTED,      /* by http_abort, or by the body callback */
+	HTTP_RESET,     /* broken off before a byte of the answer came */
+	HTTP_CUT,       /* broken off inside the answer */
+	HTTP_TOO_LARGE, /* the answer is longer than allowed */
+	HTTP_ABORTED,   /* by http_abort, or by the body callback */
 };
 
 /* What to ask, and who is told.  Borrowed strings live until `done`. */
@@ -68,8 +68,7 @@ size_t http_active(const struct http *http);
 long http_status(const struct http_transfer *transfer); /* 0: none came */
 const struct buf *http_body(const struct http_transfer *transfer);
 /* An answer's header by its name without regard to case, or NULL. */
-const char *http_header(
-    const struct http_transfer *transfer, const char *name);
+const char *http_header(const struct http_transfer *transfer, const char *name);
 /* Why it failed, in words: "connection to 127.0.0.1:9 refused". */
 const char *http_message(const struct http_transfer *transfer);
 /* Retry-After in seconds (a number or a date), or -1. */

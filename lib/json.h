@@ -64,7 +64,7 @@ jv json_copy(jv ref);
 
 /* Scalars, each with the value to return when the kind is another. */
 const char *json_as_string(jv ref, const char *otherwise);
-size_t json_string_length(jv ref); /* bytes; 0 for other kinds */
+size_t json_string_length(jv ref);              /* bytes; 0 for other kinds */
 int64_t json_as_int(jv ref, int64_t otherwise); /* cut to the int64 range */
 double json_as_number(jv ref, double otherwise);
 bool json_as_bool(jv ref, bool otherwise);

@@ -53,7 +53,7 @@ sanitize(char *line, size_t length)
 		    (unsigned char)line[i + 1] < 0xa0)
 			line[i + 1] = line[i] = '?';
 		else if (n == 0 || (unsigned char)line[i] < 0x20 ||
-		    line[i] == 0x7f)
+			 line[i] == 0x7f)
 			line[i] = '?';
 		i += n != 0 ? n : 1;
 	}
@@ -82,9 +82,9 @@ log_line(enum log_level level, const char *format, va_list ap)
 	if (isatty(STDERR_FILENO))
 		head = snprintf(line, sizeof line, "%s: ", program);
 	else
-		head = snprintf(line, sizeof line, "%s %s %s[%ld]: ",
-		    clock_rfc3339(clock_now_ms(), now), level_name[level],
-		    program, (long)getpid());
+		head = snprintf(line, sizeof line,
+		    "%s %s %s[%ld]: ", clock_rfc3339(clock_now_ms(), now),
+		    level_name[level], program, (long)getpid());
 	length = head < 0 ? 0 : (size_t)head;
 	body = vsnprintf(line + length, sizeof line - length - 1, format, ap);
 	if (body > 0)

@@ -11,8 +11,8 @@
  * Records: one JSON object a line (oc-turn(7)).  A reader takes them from a
  * descriptor, blocking or not.  A line that is too long, not UTF-8, not JSON
  * or not an object costs one line on standard error with its number and the
- * reason, is skipped, and is remembered for the exit status; so is a last
- * line without its newline, which may have been cut.
+ * reason, is skipped, and is remembered for the exit status.  A last line
+ * without its newline is taken if it is a whole object, else it was cut.
  */
 enum {
 	RECORD_LINE_MAX = 4 * 1024 * 1024, /* as oc-turn(7) says */
@@ -31,12 +31,12 @@ struct record_reader {
 	int fd;
 	const char *name; /* for messages: "standard input"; kept, not copied */
 	struct buf buf;
-	size_t scanned;    /* bytes of buf known to hold no newline */
-	size_t consumed;   /* bytes of buf already handed out */
-	uint64_t line;     /* number of the current line, from 1 */
-	bool skipping;     /* inside a line that is too long */
-	bool ended;        /* read(2) gave 0 */
-	uint64_t bad;      /* lines refused so far */
+	size_t scanned;  /* bytes of buf known to hold no newline */
+	size_t consumed; /* bytes of buf already handed out */
+	uint64_t line;   /* number of the current line, from 1 */
+	bool skipping;   /* inside a line that is too long */
+	bool ended;      /* read(2) gave 0 */
+	uint64_t bad;    /* lines refused so far */
 };
 
 void record_reader_init(struct record_reader *reader, int fd, const char *name);

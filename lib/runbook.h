@@ -29,7 +29,7 @@ struct runbook_part {
 };
 
 struct runbook_command {
-	char *text; /* as it stands in the file, continuation lines joined */
+	char *text;    /* as it stands in the file, continuation lines joined */
 	unsigned line; /* number of its first line */
 	struct runbook_part *part;
 	size_t count;

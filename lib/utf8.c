@@ -80,15 +80,15 @@ utf8_floor(const char *text, size_t length, size_t most)
 		most = length;
 	/* a character that the cut splits has its first byte up to 3 back */
 	while (back < 3 && back < most &&
-	    ((unsigned char)text[most - back - 1] & 0xc0) == 0x80)
+	       ((unsigned char)text[most - back - 1] & 0xc0) == 0x80)
 		back++;
 	if (back < most) {
 		size_t at = most - back - 1;
 		unsigned char first = (unsigned char)text[at];
-		size_t need = first < 0xc0 ? 1
-		    : first < 0xe0         ? 2
-		    : first < 0xf0         ? 3
-					   : 4;
+		size_t need = first < 0xc0   ? 1
+			      : first < 0xe0 ? 2
+			      : first < 0xf0 ? 3
+					     : 4;
 
 		if (need > back + 1 && first >= 0xc0)
 			return at;

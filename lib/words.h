@@ -14,8 +14,8 @@ struct words {
 };
 
 enum {
-	WORDS_MAX = 256,             /* arguments of one command */
-	WORDS_LINE_MAX = 32 * 1024,  /* bytes of one command line */
+	WORDS_MAX = 256,            /* arguments of one command */
+	WORDS_LINE_MAX = 32 * 1024, /* bytes of one command line */
 };
 
 /*

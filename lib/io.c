@@ -1,0 +1,143 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include "io.h"
+#include "log.h"
+#include "xalloc.h"
+
+bool
+io_write_all(int fd, const void *data, size_t length)
+{
+	const char *at = data;
+
+	while (length != 0) {
+		ssize_t n = write(fd, at, length);
+
+		if (n >= 0) {
+			at += n;
+			length -= (size_t)n;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+			if (poll(&p, 1, -1) < 0 && errno != EINTR)
+				return false;
+		} else if (errno != EINTR) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+io_write_stdout(const void *data, size_t length)
+{
+	if (io_write_all(STDOUT_FILENO, data, length))
+		return;
+	if (errno == EPIPE)
+		fatal(EX_UNAVAILABLE,
+		    "standard output: the reader is gone; the next program "
+		    "of the pipe ended");
+	fatal(EX_IOERR, "standard output: %s", strerror(errno));
+}
+
+bool
+io_read_file(int at, const char *path, size_t most, struct buf *into)
+{
+	int fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t n = 0;
+	int saved;
+
+	if (fd < 0)
+		return false;
+	do {
+		n = buf_read(into, fd, 16 * 1024);
+		if (n > 0 && into->length > most) {
+			errno = EFBIG;
+			n = -1;
+		}
+	} while (n > 0);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return n == 0;
+}
+
+static bool
+sync_directory_of(const char *path)
+{
+	char *copy = xstrdup(path);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+	int saved = errno;
+
+	/* Some network file systems refuse to sync a directory. */
+	if (!ok && fd >= 0 && (saved == EINVAL || saved == ENOTSUP))
+		ok = true;
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	errno = saved;
+	return ok;
+}
+
+bool
+io_replace_file(const char *path, const void *data, size_t length)
+{
+	char *temporary = xasprintf("%s.XXXXXX", path);
+	int fd = mkostemp(temporary, O_CLOEXEC);
+	bool ok = fd >= 0;
+	int saved;
+
+	ok = ok && io_write_all(fd, data, length) && fsync(fd) == 0;
+	saved = errno;
+	if (fd >= 0 && close(fd) != 0 && ok) {
+		ok = false;
+		saved = errno;
+	}
+	errno = saved;
+	ok = ok && rename(temporary, path) == 0 && sync_directory_of(path);
+	if (!ok) {
+		saved = errno;
+		if (fd >= 0)
+			unlink(temporary);
+		errno = saved;
+	}
+	free(temporary);
+	return ok;
+}
+
+bool
+io_make_directories(const char *path)
+{
+	char *copy = xstrdup(path);
+	bool ok = true;
+
+	for (char *slash = copy + 1; ok && *slash != '\0'; slash++) {
+		if (*slash != '/')
+			continue;
+		*slash = '\0';
+		ok = mkdir(copy, 0700) == 0 || errno == EEXIST;
+		*slash = '/';
+	}
+	ok = ok && (mkdir(copy, 0700) == 0 || errno == EEXIST);
+	free(copy);
+	return ok;
+}
+
+bool
+io_set_nonblocking(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return false;
+	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	return fcntl(fd, F_SETFL, flags) == 0;
+}
