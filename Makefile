@@ -140,7 +140,7 @@ lint:
 	cppcheck -q --enable=warning,portability,performance --error-exitcode=1 \
 		--inline-suppr --suppressions-list=tests/cppcheck.supp \
 		--std=c11 -D_GNU_SOURCE -DOC_VERSION='""' -Ilib lib bin
-	shellcheck $(wildcard .ci/run bin/*/*.sh tests/run tests/*/run share/examples/*.sh)
+	shellcheck $(wildcard .ci/run bin/*/*.sh tests/fuzz/run tests/bench/run share/examples/*.sh)
 	mandoc -Tlint -W warning $(MANUALS)
 tidy:
 	clang-tidy --quiet $(wildcard lib/*.c bin/*/*.c) -- $(filter-out -W%,$(ALL_CFLAGS))
