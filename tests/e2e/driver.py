@@ -9,7 +9,6 @@ of where it stands.
 import faulthandler
 import os
 import sys
-import traceback
 import unittest
 from pathlib import Path
 
@@ -44,7 +43,7 @@ class Tap(unittest.TestResult):
 
     def failure(self, test, err):
         self.line("not ok", test)
-        text = "".join(traceback.format_exception(*err))
+        text = self._exc_info_to_string(err, test)
         self.out.write("".join(f"# {s}\n" for s in text.splitlines()))
 
     addFailure = addError = failure

@@ -229,8 +229,10 @@ class Place:
         return [json.loads(line) for line in log.read_text().splitlines()]
 
     def _argv(self, argv):
-        need(*[a for a in argv[:1] if a.startswith(("oc-", "openclaw"))])
-        return [str(a) for a in argv]
+        argv = [str(a) for a in argv]
+        if argv[0].startswith(("oc-", "openclaw")):
+            need(argv[0])
+        return argv
 
     def run(self, argv, records=b"", seconds=DEADLINE_S, **env):
         """Runs to the end: a Result.  Keywords are environment variables."""
