@@ -1,0 +1,10 @@
+#include "fuzz_provider.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	fuzz_provider(&provider_google, data, size);
+	return 0;
+}
