@@ -1,13 +1,17 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include "child.h"
 #include "log.h"
+#include "xalloc.h"
 
 enum {
 	STANDARD_FDS = 3, /* standard input, output and error */
@@ -122,4 +126,26 @@ child_exit_code(int wait_status)
 	if (WIFSIGNALED(wait_status))
 		return 128 + WTERMSIG(wait_status);
 	return WEXITSTATUS(wait_status);
+}
+
+void
+child_find_siblings(void)
+{
+	char self[PATH_MAX];
+	const char *path = getenv("PATH"), *slash;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	char *longer;
+
+	if (n <= 0)
+		return; /* no /proc: PATH has to do */
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	n = slash - self;
+	if (path != NULL && strncmp(path, self, (size_t)n) == 0 &&
+	    (path[n] == ':' || path[n] == '\0'))
+		return;
+	longer = xasprintf("%.*s%s%s", (int)n, self, path != NULL ? ":" : "",
+	    path != NULL ? path : "");
+	setenv("PATH", longer, 1);
+	free(longer);
 }

@@ -22,6 +22,12 @@ struct child_spec {
  */
 pid_t child_start(const struct child_spec *spec);
 
+/*
+ * Puts the directory of our own program before PATH, so that the programs
+ * that were built or installed with it are found first.
+ */
+void child_find_siblings(void);
+
 /* waitpid that goes on after EINTR: the wait status. */
 int child_wait(pid_t pid);
 

@@ -62,6 +62,7 @@ char *config_expand_home(const char *path);
  */
 struct config_provider {
 	char *kind, *base_url, *key_name;
+	bool stream; /* answers come as a stream of events */
 };
 bool config_provider(const struct config *config, const char *name,
     struct config_provider *provider);

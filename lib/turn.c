@@ -19,6 +19,15 @@ turn_is_stop(jv ref)
 	return strcmp(json_get_string(ref, "type", ""), "stop") == 0;
 }
 
+bool
+turn_stop_is_for(jv ref_stop, const char *id, const char *session)
+{
+	const char *wanted = json_get_string(ref_stop, "id", "");
+
+	return strcmp(turn_session(ref_stop), session) == 0 &&
+	       (*wanted == '\0' || strcmp(wanted, id) == 0);
+}
+
 static jv
 default_string(jv own, const char *key, const char *text, bool *changed)
 {

@@ -20,6 +20,12 @@ bool turn_is_turn(jv ref);
 bool turn_is_stop(jv ref);
 
 /*
+ * Whether a stop record is for a turn: the session is the same, and the id
+ * too if the record has one.
+ */
+bool turn_stop_is_for(jv ref_stop, const char *id, const char *session);
+
+/*
  * Adds what the first stage adds: type, id (a ULID), session "local",
  * channel "stdout".  Sets *changed when something was missing (may be NULL).
  */
