@@ -68,9 +68,12 @@ help:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
+# A test of a program's module sees that program's headers.
+own = $(if $(wildcard bin/$(1)),-Ibin/$(1))
+
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(call own,$(notdir $(@D))) -MMD -MP -c -o $@ $<
 
 $(B)/lib/liboc.a: $(LIB_OBJ)
 	@mkdir -p $(@D)
