@@ -113,6 +113,19 @@ io_replace_file(const char *path, const void *data, size_t length)
 	return ok;
 }
 
+static bool
+make_directory(const char *path)
+{
+	struct stat st;
+
+	if (mkdir(path, 0700) == 0)
+		return true;
+	if (errno != EEXIST || stat(path, &st) != 0)
+		return false;
+	errno = ENOTDIR;
+	return S_ISDIR(st.st_mode);
+}
+
 bool
 io_make_directories(const char *path)
 {
@@ -123,10 +136,10 @@ io_make_directories(const char *path)
 		if (*slash != '/')
 			continue;
 		*slash = '\0';
-		ok = mkdir(copy, 0700) == 0 || errno == EEXIST;
+		ok = make_directory(copy);
 		*slash = '/';
 	}
-	ok = ok && (mkdir(copy, 0700) == 0 || errno == EEXIST);
+	ok = ok && make_directory(copy);
 	free(copy);
 	return ok;
 }
