@@ -125,8 +125,9 @@ fuzz_provider(const struct provider *provider, const uint8_t *data, size_t size)
 	else if (data[0] == 's')
 		fuzz_schema(text, size - 1);
 	else
-		provider->failed(
-		    &answer, fuzz_status[data[0] % count], text, size - 1);
+		provider->failed(&answer,
+		    fuzz_status[(data[0] - (size_t)'0') % count], text,
+		    size - 1);
 	if (data[0] != 's')
 		fuzz_check(&answer);
 	answer_scrub(&answer, "abc");
