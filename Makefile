@@ -46,6 +46,7 @@ PROGRAMS := $(patsubst bin/%/main.c,%,$(wildcard bin/*/main.c))
 SCRIPTS  := $(foreach p,$(notdir $(wildcard bin/*)),$(if $(wildcard bin/$p/$p.sh),$p))
 UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c tests/unit/*/*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c tests/fuzz/*/*.c))
+BENCH    := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 MANUALS   = $(wildcard bin/*/*.1 share/man/*.[157])
 
 all: $(PROGRAMS:%=$(B)/bin/%) $(SCRIPTS:%=$(B)/bin/%)
@@ -113,6 +114,15 @@ $(B)/tests/fuzz/$(1): $(B)/obj/tests/fuzz/$(1).o $$(call modules,$(1)) $(B)/lib/
 endef
 $(foreach t,$(FUZZ),$(eval $(call fuzzer,$t)))
 
+define bencher
+$(B)/tests/bench/$(1): $(B)/obj/tests/bench/$(1).o $(B)/lib/liboc.a
+	@mkdir -p $$(@D)
+	$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(B)/lib/liboc.a $(LIBS)
+endef
+$(foreach b,$(BENCH),$(eval $(call bencher,$b)))
+
+benchers: $(BENCH:%=$(B)/tests/bench/%)
+
 unit-tests: $(UNIT:%=$(B)/tests/unit/%)
 
 check: all unit-tests
@@ -134,7 +144,7 @@ FUZZ_SECONDS = 60
 fuzz: fuzz-build
 	tests/fuzz/run $(B)/fuzz $(FUZZ_SECONDS)
 
-bench: all
+bench: all benchers
 	tests/bench/run $(B)
 
 SOURCES  = $(wildcard lib/*.[ch] bin/*/*.[ch] tests/unit/*.c tests/unit/*/*.c tests/fuzz/*.c tests/fuzz/*/*.c tests/bench/*.c)
@@ -192,5 +202,5 @@ dist:
 clean:
 	rm -rf $(B)
 
-.PHONY: all help unit-tests check check-asan check-valgrind fuzz-build fuzzers fuzz \
+.PHONY: all help unit-tests check check-asan check-valgrind fuzz-build fuzzers fuzz benchers \
 	bench lint tidy format deps deps-build run install uninstall dist clean
