@@ -14,7 +14,7 @@ enum {
 	 * libcurl allocates this for each transfer; a model's events are
 	 * smaller, and larger answers just take more turns.
 	 */
-	RECEIVE_BUFFER = 4096,
+	RECEIVE_BUFFER = 2048,
 	UPLOAD_BUFFER = 16384,     /* the least that libcurl takes */
 	KEEPALIVE_S = 30,          /* below the time-outs of most NATs */
 	UNACKNOWLEDGED_MS = 30000, /* then the network is gone */
