@@ -200,9 +200,8 @@ id_is_taken(const struct answer *answer, const char *id)
 	return taken;
 }
 
-/* An id goes into steps, events and perhaps file names: only plain ones. */
-static bool
-id_is_plain(const char *id)
+bool
+answer_id_is_plain(const char *id)
 {
 	size_t length = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				   "abcdefghijklmnopqrstuvwxyz"
@@ -235,7 +234,7 @@ append_call(
 {
 	char made[ANSWER_ID_MAX + 1];
 
-	if (!id_is_plain(wanted) || id_is_taken(answer, wanted)) {
+	if (!answer_id_is_plain(wanted) || id_is_taken(answer, wanted)) {
 		do
 			make_id(made);
 		while (id_is_taken(answer, made));

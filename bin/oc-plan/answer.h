@@ -71,6 +71,12 @@ bool answer_add_call(struct answer *answer, const char *wanted,
 bool answer_add_call_text(struct answer *answer, const char *wanted,
     const char *name, const char *args, size_t length, const char **id);
 
+/*
+ * Whether an id may be taken over: ids go into steps, events and perhaps the
+ * names of files.
+ */
+bool answer_id_is_plain(const char *id);
+
 /* Whether the prompt declares a tool of this name. */
 bool answer_knows_tool(const struct answer *answer, const char *name);
 
@@ -103,6 +109,9 @@ void answer_fail_page(
  * `at`: the first of those that follow it directly.  Null if there is none.
  */
 jv body_result(jv ref_conversation, int at, const char *id);
+
+/* What a tool entry tells the model; null: that there is no result. */
+void body_outcome(struct buf *out, jv ref_result);
 
 /* "key": after a comma, which is left out after { and [ and at the start. */
 void body_key(struct buf *out, const char *key);

@@ -20,6 +20,20 @@ body_result(jv ref_conversation, int at, const char *id)
 }
 
 void
+body_outcome(struct buf *out, jv ref_result)
+{
+	const char *output = json_get_string(ref_result, "output", "");
+
+	if (json_is_null(ref_result))
+		buf_add_string(out, "no result was recorded");
+	else if (output[0] == '\0' && json_has(ref_result, "exit"))
+		buf_printf(out, "(no output, exit status %d)",
+		    (int)json_get_int(ref_result, "exit", 0));
+	else
+		buf_add_string(out, output);
+}
+
+void
 body_comma(struct buf *out)
 {
 	char last = out->length != 0 ? out->data[out->length - 1] : '{';
@@ -49,7 +63,7 @@ body_tool_name(struct buf *out, const char *name)
 	char clean[64];
 	size_t n = 0;
 
-	for (; name[n] != '\0' && n < sizeof clean; n++) {
+	for (; n < sizeof clean && name[n] != '\0'; n++) {
 		char c = name[n];
 		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			     (c >= '0' && c <= '9') || c == '_' || c == '-';

@@ -120,21 +120,6 @@ write_user(struct contents *contents, jv ref_entry)
 	jv_free(media);
 }
 
-/*
- * The parts that this model gave for the step, or null: another model's
- * signatures are of no use to it.
- */
-static jv
-own_parts(const struct prompt *prompt, jv ref_step)
-{
-	const char *model = json_get_string(ref_step, "model", NULL);
-	const char *slash = model != NULL ? strchr(model, '/') : NULL;
-
-	if (slash != NULL && strcmp(slash + 1, prompt->model) != 0)
-		return json_null();
-	return json_path(ref_step, "google.parts");
-}
-
 /* Gemini 2 and Gemma know nothing of the word that stands for none. */
 static bool
 wants_signature(const char *model)
@@ -223,9 +208,8 @@ wire_id(jv ref_parts, int k)
 static void
 write_result(struct contents *contents, jv ref_call, jv ref_result, jv ref_id)
 {
-	struct buf *out = contents->out;
+	struct buf *out = contents->out, outcome = {0};
 	bool ok = json_get_bool(ref_result, "ok", false);
-	jv exit_status = json_get(ref_result, "exit");
 
 	begin_part(contents, "user");
 	buf_add_string(out, "\"functionResponse\":{");
@@ -237,16 +221,11 @@ write_result(struct contents *contents, jv ref_call, jv ref_result, jv ref_id)
 	body_tool_name(out, json_get_string(ref_call, "name", ""));
 	body_key(out, "response");
 	buf_add_byte(out, '{');
-	body_string(out, ok ? "output" : "error",
-	    json_get_string(ref_result, "output",
-		json_is_null(ref_result) ? "no result was recorded" : ""));
-	if (!ok && json_is_number(exit_status)) {
-		body_key(out, "exit");
-		json_write(out, exit_status);
-	}
+	body_outcome(&outcome, ref_result);
+	body_string(out, ok ? "output" : "error", buf_string(&outcome));
 	buf_add_string(out, "}}");
 	end_part(contents);
-	jv_free(exit_status);
+	buf_free(&outcome);
 }
 
 /* The results of a step's calls, all in one content and in the calls' order. */
@@ -299,7 +278,7 @@ write_step(struct contents *contents, int at, jv ref_step)
 {
 	const char *text = json_get_string(ref_step, "text", "");
 	jv calls = json_get(ref_step, "calls");
-	jv parts = own_parts(contents->prompt, ref_step);
+	jv parts = json_path(ref_step, "google.parts");
 
 	if (parts_fit(parts, calls)) {
 		write_parts(contents, parts);

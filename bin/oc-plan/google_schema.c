@@ -203,6 +203,31 @@ write_number_keys(struct buf *out, jv ref, const char *const *keys)
 
 static void write_schema(struct buf *out, jv ref_schema);
 
+/* An object of which no key is known is refused ("should be non-empty"). */
+static bool
+is_open_object(jv ref, const char *type)
+{
+	jv properties = json_get(ref, "properties");
+	bool open = strcmp(type, "object") == 0 && json_length(properties) == 0;
+
+	jv_free(properties);
+	return open;
+}
+
+static void
+write_description(struct buf *out, const char *text, bool open)
+{
+	struct buf whole = {0};
+
+	buf_add_string(&whole, text);
+	if (open)
+		buf_printf(&whole, "%s(a JSON object, as text)",
+		    text[0] != '\0' ? " " : "");
+	if (whole.length != 0)
+		body_string(out, "description", whole.data);
+	buf_free(&whole);
+}
+
 /* required may name only what properties has. */
 static void
 write_properties(struct buf *out, jv ref)
@@ -262,14 +287,16 @@ write_schema(struct buf *out, jv ref_schema)
 {
 	static const char *const limits[] = {"minimum", "maximum", NULL};
 	jv schema = flatten(json_copy(ref_schema));
-	const char *text = json_get_string(schema, "description", "");
-	bool nullable;
+	bool nullable, open;
 	const char *type = schema_type(schema, &nullable);
 
+	open = is_open_object(schema, type);
+	if (open)
+		type = "string";
 	buf_add_byte(out, '{');
 	body_string(out, "type", type);
-	if (text[0] != '\0')
-		body_string(out, "description", text);
+	write_description(
+	    out, json_get_string(schema, "description", ""), open);
 	if (nullable) {
 		body_key(out, "nullable");
 		buf_add_string(out, "true");

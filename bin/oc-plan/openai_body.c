@@ -166,24 +166,16 @@ static void
 write_result(
     struct buf *out, jv ref_call, jv ref_own, jv ref_result, int at, int k)
 {
-	jv exit_status = json_get(ref_result, "exit");
 	struct buf text = {0};
 
 	begin_message(out, "tool");
 	write_id(out, "tool_call_id", ref_call, ref_own, at, k);
-	if (json_is_null(ref_result))
-		buf_add_string(&text, "error: no result was recorded");
-	else if (!json_get_bool(ref_result, "ok", false) &&
-		 json_is_number(exit_status))
-		buf_printf(&text, "error, exit status %lld: ",
-		    (long long)json_as_int(exit_status, 0));
-	else if (!json_get_bool(ref_result, "ok", false))
+	if (!json_get_bool(ref_result, "ok", false))
 		buf_add_string(&text, "error: ");
-	buf_add_string(&text, json_get_string(ref_result, "output", ""));
+	body_outcome(&text, ref_result);
 	body_string(out, "content", buf_string(&text));
 	buf_add_byte(out, '}');
 	buf_free(&text);
-	jv_free(exit_status);
 }
 
 /* The results of a step's calls, then their images as from the user. */

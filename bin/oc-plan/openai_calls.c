@@ -230,10 +230,14 @@ complete_piece(struct answer *answer, struct answer_piece *piece)
 		plain_name(answer, &piece->name), buf_string(&piece->args),
 		piece->args.length, &id))
 		return false;
-	if (json_length(piece->extra) == 0 && strcmp(id, wire) == 0)
+	/* LiteLLM hides Gemini's signature in the id, which is not plain then */
+	own = json_copy(piece->extra);
+	if (wire[0] != '\0' && !answer_id_is_plain(wire))
+		own = json_set_string(own, "id", wire);
+	if (json_length(own) == 0) {
+		jv_free(own);
 		return true;
-	own = json_set(json_copy(piece->extra), "id",
-	    json_string(wire[0] != '\0' ? wire : id));
+	}
 	openai = json_take(&answer->extra, "openai");
 	calls = json_take(&openai, "calls");
 	calls = json_set(calls, id, own);

@@ -110,19 +110,19 @@ test_results_of_one_step_go_together_in_order(void **state)
 }
 
 static void
-test_a_failed_command_has_its_exit_status(void **state)
+test_a_failed_command_is_an_error(void **state)
 {
 	(void)state;
 	assert_body(google, gemini,
 	    "[{'role':'assistant','text':'','calls':[{'id':'1','name':'exec',"
 	    "'args':{}}]},"
-	    "{'role':'tool','call':'1','ok':false,'exit':3,'output':'no'}]",
+	    "{'role':'tool','call':'1','ok':false,'exit':3,'output':''}]",
 	    "[]", "contents",
 	    "[{'role':'user','parts':[{'text':'(earlier messages left out)'}]},"
 	    "{'role':'model','parts':[{'functionCall':{'name':'exec',"
 	    "'args':{}}}]},"
 	    "{'role':'user','parts':[{'functionResponse':{'name':'exec',"
-	    "'response':{'error':'no','exit':3}}}]}]");
+	    "'response':{'error':'(no output, exit status 3)'}}}]}]");
 }
 
 /* A step as the wire gave it goes back as it came. */
@@ -155,16 +155,6 @@ test_signed_parts_go_back_unchanged(void **state)
 	    "{'role':'user','parts':["
 	    "{'functionResponse':{'id':'g1','name':'exec',"
 	    "'response':{'output':'1'}}},"
-	    "{'functionResponse':{'name':'exec',"
-	    "'response':{'output':'2'}}}]}]");
-	/* to another model they mean nothing */
-	assert_body(google, gemini, conversation, "[]", "contents",
-	    "[{'role':'user','parts':[{'text':'a'}]},"
-	    "{'role':'model','parts':[{'text':'I look.'},"
-	    "{'functionCall':{'name':'exec','args':{'a':1}}},"
-	    "{'functionCall':{'name':'exec','args':{}}}]},"
-	    "{'role':'user','parts':["
-	    "{'functionResponse':{'name':'exec','response':{'output':'1'}}},"
 	    "{'functionResponse':{'name':'exec',"
 	    "'response':{'output':'2'}}}]}]");
 	free(conversation);
@@ -240,6 +230,10 @@ test_schemas_are_reduced(void **state)
 		      "'a':{'type':'boolean','title':'A'}}}",
 	    "{'type':'object','properties':{'a':{'type':'boolean'}},"
 	    "'required':['a']}");
+	assert_schema("{'type':'object','description':'headers',"
+		      "'additionalProperties':{'type':'string'}}",
+	    "{'type':'string','description':"
+	    "'headers (a JSON object, as text)'}");
 	assert_schema("true", "{'type':'string'}");
 }
 
@@ -579,7 +573,7 @@ main(void)
 	    cmocka_unit_test(test_body_of_a_first_question),
 	    cmocka_unit_test(test_roles_take_turns),
 	    cmocka_unit_test(test_results_of_one_step_go_together_in_order),
-	    cmocka_unit_test(test_a_failed_command_has_its_exit_status),
+	    cmocka_unit_test(test_a_failed_command_is_an_error),
 	    cmocka_unit_test(test_signed_parts_go_back_unchanged),
 	    cmocka_unit_test(test_foreign_calls_get_the_word_for_no_signature),
 	    cmocka_unit_test(test_schemas_are_reduced),

@@ -82,7 +82,7 @@ test_calls_and_results(void **state)
 	    "{'id':'call_2_2','type':'function','function':{'name':'exec',"
 	    "'arguments':'{}'}}]},"
 	    "{'role':'tool','tool_call_id':'1',"
-	    "'content':'error, exit status 1: no'},"
+	    "'content':'error: no'},"
 	    "{'role':'tool','tool_call_id':'2','content':'error: not JSON'},"
 	    "{'role':'tool','tool_call_id':'call_2_2',"
 	    "'content':'error: no result was recorded'},"
@@ -370,6 +370,34 @@ test_an_odd_id_is_replaced_and_remembered(void **state)
 	jv_free(call);
 	free(id);
 	answer_free(&answer);
+}
+
+/* Ollama and others count anew with each answer. */
+static void
+test_an_id_that_was_there_before_is_replaced(void **state)
+{
+	static const char event[] =
+	    "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"call_0\","
+	    "\"function\":{\"name\":\"exec\"}}]}}]}";
+	struct prompt prompt = llama;
+	struct answer answer;
+	jv call;
+
+	(void)state;
+	prompt.tools = json_array();
+	prompt.conversation = parse("[{'role':'assistant','calls':["
+				    "{'id':'call_0','name':'exec'}]}]");
+	answer_init(&answer);
+	answer_expect(&answer, &prompt);
+	openai->whole(&answer, event, strlen(event));
+	call = json_at(answer.calls, 0);
+	assert_string_not_equal(
+	    json_get_string(call, "id", "call_0"), "call_0");
+	assert_json(answer.extra, "{}");
+	jv_free(call);
+	answer_free(&answer);
+	jv_free(prompt.conversation);
+	jv_free(prompt.tools);
 }
 
 /* A text as the whole answer, and what comes of it. */
@@ -686,6 +714,7 @@ main(void)
 	    cmocka_unit_test(test_calls_that_repeat_themselves),
 	    cmocka_unit_test(test_arguments_of_many_kinds),
 	    cmocka_unit_test(test_an_odd_id_is_replaced_and_remembered),
+	    cmocka_unit_test(test_an_id_that_was_there_before_is_replaced),
 	    cmocka_unit_test(test_calls_written_as_text),
 	    cmocka_unit_test(test_text_that_is_no_call_stays),
 	    cmocka_unit_test(test_without_tools_no_text_is_a_call),
