@@ -54,6 +54,7 @@ loopback_start(struct loopback *server, void (*serve)(int fd, int nth))
 			close(listener);
 			alarm(60);
 			serve(fd, nth);
+			shutdown(fd, SHUT_RDWR); /* exit may be slow */
 			_exit(0);
 		}
 		close(fd);

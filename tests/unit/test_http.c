@@ -6,7 +6,7 @@
 static void
 serve_text(int fd, int nth)
 {
-	struct buf request = {0};
+	static struct buf request;
 
 	(void)nth;
 	while (loopback_read(fd, &request))
@@ -33,8 +33,9 @@ test_answer_is_collected(void **state)
 static void
 serve_date(int fd, int nth)
 {
-	struct buf request = {0};
-	char date[64], *answer;
+	static struct buf request;
+	static char *answer;
+	char date[64];
 	time_t later = time(NULL) + 100;
 
 	(void)nth;
@@ -50,7 +51,7 @@ serve_date(int fd, int nth)
 static void
 serve_odd_retry(int fd, int nth)
 {
-	struct buf request = {0};
+	static struct buf request;
 
 	(void)nth;
 	loopback_read(fd, &request);
@@ -76,7 +77,7 @@ test_retry_after_as_date_or_rubbish(void **state)
 static void
 serve_echo(int fd, int nth)
 {
-	struct buf request = {0}, answer = {0};
+	static struct buf request, answer;
 	size_t half;
 
 	(void)nth;
@@ -155,7 +156,7 @@ test_large_post(void **state)
 static void
 serve_redirect(int fd, int nth)
 {
-	struct buf request = {0};
+	static struct buf request;
 
 	(void)nth;
 	loopback_read(fd, &request);
@@ -179,9 +180,11 @@ test_redirect_is_not_followed(void **state)
 static void
 serve_nth(int fd, int nth)
 {
-	struct buf request = {0};
-	char *answer = xasprintf("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
-				 "\r\n%d",
+	static struct buf request;
+	static char *answer;
+
+	answer = xasprintf("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
+			   "\r\n%d",
 	    nth);
 
 	while (loopback_read(fd, &request))
@@ -192,7 +195,7 @@ serve_nth(int fd, int nth)
 static void
 serve_closes_idle(int fd, int nth)
 {
-	struct buf request = {0};
+	static struct buf request;
 
 	if (nth > 0)
 		serve_nth(fd, nth);
@@ -204,7 +207,7 @@ serve_closes_idle(int fd, int nth)
 static void
 serve_drops_second(int fd, int nth)
 {
-	struct buf request = {0};
+	static struct buf request;
 
 	serve_closes_idle(fd, nth);
 	loopback_read(fd, &request);
@@ -231,7 +234,7 @@ ask_twice(struct outcome *outcome, void (*serve)(int fd, int nth), bool once,
 	assert_int_equal(outcome->failure, HTTP_OK);
 	assert_string_equal(buf_string(&outcome->body), "0");
 	outcome_free(outcome);
-	usleep(50000);
+	usleep(100000);
 	request.once = once;
 	request.fresh = fresh;
 	ask(request, "127.0.0.1", server.port);

@@ -64,7 +64,7 @@ run(void)
 static void
 serve_text(int fd, int nth)
 {
-	struct buf text = {0};
+	static struct buf text;
 
 	(void)nth;
 	while (loopback_read(fd, &text))
@@ -76,7 +76,7 @@ serve_text(int fd, int nth)
 static void
 serve_together(int fd, int nth)
 {
-	struct buf text = {0};
+	static struct buf text;
 	struct timespec now;
 
 	(void)nth;

@@ -1,6 +1,9 @@
 #include <dlfcn.h>
 #include <netdb.h>
+#include <stdatomic.h>
 #include "asking.h"
+
+static atomic_bool released;
 
 /* Names of ours resolve late or never; all else as usual. */
 int
@@ -13,7 +16,8 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 	if (node != NULL && strcmp(node, "gone.invalid") == 0)
 		return EAI_NONAME;
 	if (node != NULL && strcmp(node, "slow.invalid") == 0) {
-		sleep(30);
+		while (!released) /* until the test is over */
+			usleep(10000);
 		return EAI_NONAME;
 	}
 	*(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
@@ -96,7 +100,7 @@ test_address_is_refused(void **state)
 static void
 serve_text(int fd, int nth)
 {
-	struct buf request = {0};
+	static struct buf request;
 
 	(void)nth;
 	while (loopback_read(fd, &request))
@@ -114,7 +118,7 @@ test_slow_resolver_delays_nobody(void **state)
 	struct loopback server;
 
 	(void)state;
-	alarm(20);
+	alarm(20); /* if it waited for the resolver */
 	loopback_start(&server, serve_text);
 	request.url = "http://slow.invalid/" SECRET;
 	request.connect_ms = 400;
@@ -130,7 +134,8 @@ test_slow_resolver_delays_nobody(void **state)
 	loopback_stop(&server);
 	outcome_free(&slow);
 	outcome_free(&quick);
-	alarm(0);
+	released = true;
+	usleep(100000); /* the thread cleans up after itself */
 }
 
 static void
@@ -173,7 +178,7 @@ serve_never(int fd, int nth)
 static void
 serve_head_only(int fd, int nth)
 {
-	struct buf request = {0};
+	static struct buf request;
 
 	(void)nth;
 	loopback_read(fd, &request);
@@ -184,7 +189,7 @@ serve_head_only(int fd, int nth)
 static void
 serve_stall(int fd, int nth)
 {
-	struct buf request = {0};
+	static struct buf request;
 
 	(void)nth;
 	loopback_read(fd, &request);
@@ -195,7 +200,7 @@ serve_stall(int fd, int nth)
 static void
 serve_drip(int fd, int nth)
 {
-	struct buf request = {0};
+	static struct buf request;
 
 	(void)nth;
 	loopback_read(fd, &request);
@@ -253,7 +258,7 @@ test_answer_times_out(void **state)
 static void
 serve_nothing(int fd, int nth)
 {
-	struct buf request = {0};
+	static struct buf request;
 
 	(void)nth;
 	loopback_read(fd, &request);
