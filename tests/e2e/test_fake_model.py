@@ -5,7 +5,7 @@ import threading
 import unittest
 
 import support  # noqa: F401 (makes `fake` known)
-from fake.model import FAULTS, Model
+from fake.model import FAULTS, ModelServer
 
 GOOGLE = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
 OPENAI = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -41,7 +41,7 @@ def events(data):
 
 class Answers(unittest.TestCase):
     def test_echo(self):
-        with Model() as model:
+        with ModelServer() as model:
             status, data = ask_google(model, GOOGLE)
             value = json.loads(data)
             self.assertEqual(status, 200)
@@ -58,7 +58,7 @@ class Answers(unittest.TestCase):
         answer = {"text": "a long text of öäü", "calls": [CALL], "piece": 3}
         for more in ({}, {"write": 1}, {"newline": "\r\n"}, {"write": 7},
                      {"comments": True}, {"newline": "\r"}):
-            with self.subTest(more), Model({"m": [answer | more]}) as model:
+            with self.subTest(more), ModelServer({"m": [answer | more]}) as model:
                 _, data = ask_google(model, GOOGLE, True)
                 parts = [p for e in events(data)
                          for p in e["candidates"][0]["content"]["parts"]]
@@ -85,7 +85,7 @@ class Answers(unittest.TestCase):
                       "fault": fault}
             for stream in (True, False):
                 with self.subTest(fault, stream=stream), \
-                        Model({"m": [answer]}) as model:
+                        ModelServer({"m": [answer]}) as model:
                     try:
                         ask_google(model, GOOGLE, stream)
                         ask_openai(model, OPENAI | {"stream": stream})
@@ -94,7 +94,7 @@ class Answers(unittest.TestCase):
                     self.assertEqual(model.complaints, [])
 
     def test_silence_ends_with_the_client_or_the_server(self):
-        with Model({"m": [{"fault": "never"}]}) as model:
+        with ModelServer({"m": [{"fault": "never"}]}) as model:
             done = threading.Event()
 
             def ask():
@@ -107,7 +107,7 @@ class Answers(unittest.TestCase):
         self.assertTrue(done.wait(10))
 
     def test_status_and_hints(self):
-        with Model({"m": [{"status": 429, "retry_after": 7,
+        with ModelServer({"m": [{"status": 429, "retry_after": 7,
                            "retry_delay": "17s"}]}) as model:
             status, data = ask_google(model, GOOGLE)
             self.assertEqual(status, 429)
@@ -116,7 +116,7 @@ class Answers(unittest.TestCase):
             self.assertIn(b'"17s"', data)
 
     def test_wrong_keys(self):
-        with Model(google_key="g", openai_key="o") as model:
+        with ModelServer(google_key="g", openai_key="o") as model:
             self.assertEqual(ask_google(model, GOOGLE)[0], 400)
             self.assertEqual(ask_openai(model, OPENAI)[0], 401)
             self.assertEqual(ask_google(
@@ -125,7 +125,7 @@ class Answers(unittest.TestCase):
                 model, OPENAI, Authorization="Bearer o")[0], 200)
 
     def test_tool_loop(self):
-        with Model({"m": [{"mode": "tools", "steps": 2, "text": "end",
+        with ModelServer({"m": [{"mode": "tools", "steps": 2, "text": "end",
                            "calls": [CALL, CALL | {"signature": "Mg=="}]}]
                     }) as model:
             body = {"contents": list(GOOGLE["contents"])}
@@ -142,7 +142,7 @@ class Answers(unittest.TestCase):
 
 class Refusals(unittest.TestCase):
     def refused(self, ask, body, words):
-        with Model({"m": [{"calls": [CALL]}]}) as model:
+        with ModelServer({"m": [{"calls": [CALL]}]}) as model:
             ask(model, GOOGLE if ask is ask_google else OPENAI)
             status, data = ask(model, body)
             self.assertEqual(status, 400, data)

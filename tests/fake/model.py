@@ -6,7 +6,7 @@
 
 prints its port and serves until its input ends or a signal comes.  In a test:
 
-    with Model({"gemini-2.5-flash": [{"text": "Hi"}]}) as model:
+    with ModelServer({"gemini-2.5-flash": [{"text": "Hi"}]}) as model:
         ...                     # model.google_url, model.openai_url
     model.requests, model.complaints
 
@@ -38,6 +38,7 @@ import json
 import re
 import select
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -164,10 +165,9 @@ class Handler(BaseHTTPRequestHandler):
         """Says nothing until the client leaves or the server stops."""
         while not self.server.model.stopping.is_set():
             if select.select([self.connection], [], [], 0.1)[0]:
-                if not self.connection.recv(1, socket.MSG_PEEK):
+                if not self.connection.recv(1):
                     request.left = True
                     break
-                time.sleep(0.1)
         raise Gone
 
     def break_off(self, reset=False):
@@ -190,13 +190,15 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 1024
 
     def handle_error(self, request, client_address):
+        if isinstance(sys.exc_info()[1], OSError):
+            return  # a client that left, or that does not trust us
         self.model.complaints.append(repr(sys.exc_info()[1]))
         super().handle_error(request, client_address)
 
 
-class Model:
+class ModelServer:
     def __init__(self, scripts=None, google_key=None, openai_key=None,
-                 port=0, log=None):
+                 port=0, log=None, tls=None):
         self.scripts = {k: list(v) for k, v in (scripts or {}).items()}
         self.keys = {"google": google_key, "openai": openai_key}
         self.requests, self.complaints = [], []
@@ -208,6 +210,13 @@ class Model:
         self.server.model = self
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        if tls:  # files of the certificate for localhost and of its key
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(
+                self.server.socket, server_side=True,
+                do_handshake_on_connect=False)
+            self.url = f"https://localhost:{self.port}"
         self.google_url = self.url + "/v1beta"
         self.openai_url = self.url + "/v1"
         self.thread = threading.Thread(
@@ -458,7 +467,7 @@ def main():
     scripts = None
     if options.script:
         scripts = json.loads(Path(options.script).read_text())
-    with Model(scripts, options.google_key, options.openai_key,
+    with ModelServer(scripts, options.google_key, options.openai_key,
                options.port, options.log) as model:
         print(model.port, flush=True)
         try:
