@@ -299,7 +299,8 @@ runbook_parse(struct runbook *runbook, const char *text, size_t length,
 		reader_strip_html(&r, &line);
 		open_line(&r, line);
 	}
-	end_operation(&r);
+	if (!r.full)
+		end_operation(&r);
 	buf_free(&r.prose);
 	buf_free(&r.comment);
 	buf_free(&r.uncommented);
