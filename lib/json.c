@@ -386,3 +386,9 @@ json_equal(jv ref_a, jv ref_b)
 {
 	return jv_equal(jv_copy(ref_a), jv_copy(ref_b));
 }
+
+bool
+json_same(jv ref_a, jv ref_b)
+{
+	return jv_identical(jv_copy(ref_a), jv_copy(ref_b)) != 0;
+}

@@ -111,5 +111,10 @@ jv json_append_string(jv own_array, const char *text);
 jv json_set_at(jv own_array, int index, jv own_value);
 
 bool json_equal(jv ref_a, jv ref_b);
+/*
+ * Whether both are one value in memory, at no cost whatever their size.  Then
+ * they are equal; when not they may be, too.
+ */
+bool json_same(jv ref_a, jv ref_b);
 
 #endif

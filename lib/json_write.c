@@ -10,6 +10,12 @@
  * aborts on an invalid value.
  */
 
+static bool
+is_plain(unsigned char byte)
+{
+	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
 void
 json_write_string(struct buf *out, const char *text, size_t length)
 {
@@ -20,10 +26,14 @@ json_write_string(struct buf *out, const char *text, size_t length)
 	for (size_t i = 0; i < length;) {
 		unsigned char byte = (unsigned char)text[i];
 		char escape[7] = {'\\', 'u', '0', '0', 0, 0, 0};
-		size_t n = utf8_sequence(text + i, length - i);
+		size_t n;
 
-		if (n != 0 && byte >= 0x20 && byte != '"' && byte != '\\' &&
-		    byte != 0x7f) {
+		if (is_plain(byte)) { /* most of all text is */
+			i++;
+			continue;
+		}
+		n = utf8_sequence(text + i, length - i);
+		if (n > 1) {
 			i += n;
 			continue;
 		}

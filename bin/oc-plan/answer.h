@@ -123,6 +123,18 @@ void body_string(struct buf *out, const char *key, const char *text);
  */
 void body_tool_name(struct buf *out, const char *name);
 
+/*
+ * A part of the request that stays the same from turn to turn: its text is
+ * kept as long as the value that it is made of is the same one.
+ */
+struct body_kept {
+	jv of; /* zeroed: nothing is kept */
+	struct buf text;
+};
+void body_keep(struct buf *out, struct body_kept *kept, jv ref,
+    void (*write)(struct buf *out, jv ref));
+void body_forget(struct body_kept *kept);
+
 /* A comma where one is needed: not after { and [, and not at the start. */
 void body_comma(struct buf *out);
 
@@ -144,6 +156,9 @@ bool google_body(
     struct buf *out, const struct prompt *prompt, const char **problem);
 bool openai_body(
     struct buf *out, const struct prompt *prompt, const char **problem);
+/* What they keep from one request to the next is released. */
+void google_body_forget(void);
+void openai_body_forget(void);
 
 /* ---- openai: calls */
 

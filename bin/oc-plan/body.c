@@ -74,3 +74,24 @@ body_tool_name(struct buf *out, const char *name)
 		clean[n++] = '_';
 	json_write_string(out, clean, n);
 }
+
+void
+body_keep(struct buf *out, struct body_kept *kept, jv ref,
+    void (*write)(struct buf *out, jv ref))
+{
+	if (kept->text.length == 0 || !json_same(kept->of, ref)) {
+		body_forget(kept);
+		kept->of = json_copy(ref);
+		write(&kept->text, ref);
+	}
+	body_comma(out);
+	buf_add(out, kept->text.data, kept->text.length);
+}
+
+void
+body_forget(struct body_kept *kept)
+{
+	if (kept->text.length != 0)
+		jv_free(kept->of);
+	buf_free(&kept->text);
+}

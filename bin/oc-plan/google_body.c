@@ -316,6 +316,9 @@ write_contents(struct contents *contents)
 	buf_add_string(contents->out, contents->role != NULL ? "]}]" : "]");
 }
 
+/* Tools are read once, at start, and each request declares them all. */
+static struct body_kept kept_tools;
+
 static void
 write_tools(struct buf *out, jv ref_tools)
 {
@@ -344,6 +347,12 @@ write_tools(struct buf *out, jv ref_tools)
 	buf_add_string(out, "{\"functionCallingConfig\":{\"mode\":\"AUTO\"}}");
 }
 
+void
+google_body_forget(void)
+{
+	body_forget(&kept_tools);
+}
+
 bool
 google_body(struct buf *out, const struct prompt *prompt, const char **problem)
 {
@@ -358,7 +367,7 @@ google_body(struct buf *out, const struct prompt *prompt, const char **problem)
 		buf_add_string(out, "}]}");
 	}
 	if (json_length(prompt->tools) != 0)
-		write_tools(out, prompt->tools);
+		body_keep(out, &kept_tools, prompt->tools, write_tools);
 	write_contents(&contents);
 	if (prompt->max_output > 0) {
 		body_key(out, "generationConfig");

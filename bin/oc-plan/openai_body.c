@@ -272,6 +272,9 @@ write_messages(struct buf *out, const struct prompt *prompt)
 	return ok;
 }
 
+/* Tools are read once, at start, and each request declares them all. */
+static struct body_kept kept_tools;
+
 static void
 write_tools(struct buf *out, jv ref_tools)
 {
@@ -287,7 +290,9 @@ write_tools(struct buf *out, jv ref_tools)
 		body_string(out, "description",
 		    json_get_string(tool, "description", ""));
 		body_key(out, "parameters");
-		if (json_is_object(parameters))
+		/* anything but an object is refused with the whole request */
+		if (strcmp(json_get_string(parameters, "type", ""), "object") ==
+		    0)
 			json_write(out, parameters);
 		else
 			buf_add_string(
@@ -300,6 +305,12 @@ write_tools(struct buf *out, jv ref_tools)
 	body_string(out, "tool_choice", "auto");
 }
 
+void
+openai_body_forget(void)
+{
+	body_forget(&kept_tools);
+}
+
 bool
 openai_body(struct buf *out, const struct prompt *prompt, const char **problem)
 {
@@ -309,7 +320,7 @@ openai_body(struct buf *out, const struct prompt *prompt, const char **problem)
 	buf_add_byte(out, '{');
 	body_string(out, "model", prompt->model);
 	if (json_length(prompt->tools) != 0)
-		write_tools(out, prompt->tools);
+		body_keep(out, &kept_tools, prompt->tools, write_tools);
 	fits = write_messages(out, prompt);
 	if (prompt->stream) {
 		body_key(out, "stream");

@@ -1,5 +1,5 @@
 #include <string.h>
-#include "provider.h"
+#include "answer.h"
 
 const char *
 answer_error_name(enum answer_error error)
@@ -38,4 +38,11 @@ provider_by_kind(const char *kind)
 		if (strcmp(all[i]->kind, kind) == 0)
 			return all[i];
 	return NULL;
+}
+
+void
+provider_forget(void)
+{
+	google_body_forget();
+	openai_body_forget();
 }

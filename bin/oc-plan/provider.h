@@ -149,6 +149,12 @@ extern const struct provider provider_google, provider_openai;
 const struct provider *provider_by_kind(const char *kind);
 
 /*
+ * Releases what the providers keep from one request to the next (the tools as
+ * they declare them).  At the end of the program.
+ */
+void provider_forget(void);
+
+/*
  * For providers: appends a media file's base64 to `out`.  False, with `out`
  * as it was and errno set, when it cannot be read or would bring `out` over
  * `most` bytes (EFBIG).

@@ -152,6 +152,35 @@ test_ids_are_plain_and_unique(void **state)
 }
 
 static void
+write_text(struct buf *out, jv ref)
+{
+	json_write(out, ref);
+}
+
+static void
+test_a_kept_part_is_made_anew_for_another_value(void **state)
+{
+	struct body_kept kept = {0};
+	struct buf out = {0};
+	jv one = json_append_string(json_array(), "a");
+	jv two = json_append_string(json_array(), "b");
+
+	(void)state;
+	body_keep(&out, &kept, one, write_text);
+	body_keep(&out, &kept, one, write_text);
+	body_keep(&out, &kept, two, write_text);
+	assert_string_equal(out.data, "[\"a\"],[\"a\"],[\"b\"]");
+	body_forget(&kept);
+	body_keep(&out, &kept, two, write_text);
+	body_forget(&kept);
+	body_forget(&kept);
+	provider_forget();
+	jv_free(one);
+	jv_free(two);
+	buf_free(&out);
+}
+
+static void
 test_kinds_have_names(void **state)
 {
 	(void)state;
@@ -174,6 +203,7 @@ main(void)
 	    cmocka_unit_test(test_messages_are_cut_and_clean),
 	    cmocka_unit_test(test_the_key_is_taken_out_of_messages),
 	    cmocka_unit_test(test_ids_are_plain_and_unique),
+	    cmocka_unit_test(test_a_kept_part_is_made_anew_for_another_value),
 	    cmocka_unit_test(test_kinds_have_names),
 	};
 
