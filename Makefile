@@ -132,7 +132,7 @@ check-asan:
 	$(MAKE) B=$(B)/asan SAN=address,undefined CC=clang check
 
 check-valgrind: all unit-tests
-	OC_WRAP="valgrind -q --leak-check=full --error-exitcode=99 --suppressions=tests/valgrind.supp" \
+	OC_WRAP="valgrind -q --leak-check=full --error-exitcode=99 --suppressions=$(CURDIR)/tests/valgrind.supp" \
 		tests/run $(B) unit fixtures
 
 fuzz-build:
