@@ -14,7 +14,8 @@
 struct config {
 	jv value;   /* the whole, defaults filled in; an object */
 	char *path; /* of the file, or NULL: built-in defaults alone */
-	jv marks;   /* "routes[0].when" -> [line, column], from 1 */
+	jv marks;   /* "routes[0].when" -> [line, column], from 1; a key
+	               with other bytes than [A-Za-z0-9_-] is ["so"] */
 };
 
 /*
@@ -41,7 +42,8 @@ char *config_where(const struct config *config, const char *path);
 
 /*
  * Values by a path of keys divided by dots.  The schema guarantees that they
- * are there and of their type; a path that it does not know is our bug.
+ * are there and of their type; a path that it does not know is our bug, and
+ * so is config_int and the like for a key that may be null.
  */
 jv config_get(const struct config *config, const char *path);
 const char *config_string(const struct config *config, const char *path);
@@ -55,10 +57,11 @@ char *config_expand_home(const char *path);
 
 /*
  * The kind of a provider, "google", "openai" or "local", its base URL without
- * a final slash (litellm_base_url with /v1 if it bears no version where the
- * provider has none of its own), and the name of the variable with its key
- * ("" if it needs none).  False for a provider that is not configured.  The
- * strings of a provider_free'd struct are gone.
+ * a final slash (where it has none of its own, Google's for that kind, else
+ * litellm_base_url with /v1 if it bears no version, else ""), the name of the
+ * variable with its key ("" if it needs none), and whether to stream.  False
+ * for a provider that is not configured.  config_provider_free releases the
+ * strings.
  */
 struct config_provider {
 	char *kind, *base_url, *key_name;
@@ -73,6 +76,13 @@ void config_provider_free(struct config_provider *provider);
  * the fallbacks, then those of routes; each once.  An array of strings.
  */
 jv config_models(const struct config *config);
+
+/*
+ * Compiles every rule of the configuration, which config_parse does not
+ * because each costs 15 to 20 ms; a program compiles those that it uses.
+ * False when one is wrong, and then each is a line of *problems.
+ */
+bool config_check_rules(const struct config *config, struct buf *problems);
 
 /*
  * Registers the providers' key variables with secret_add_name, so that

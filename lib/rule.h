@@ -11,10 +11,11 @@
 struct rule;
 
 /*
- * Compiles.  NULL when the text is no jq, or names one of the functions that
+ * Compiles.  NULL when the text is no jq, names one of the functions that
  * reach outside (env, $ENV, input, inputs, import, include, debug, stderr,
- * input_filename, halt, …); *error then says what is wrong, for the caller to
- * free.  Costs 15 to 20 ms, since libjq loads its built-ins.
+ * input_filename, halt, …), or uses what crashes libjq 1.6 (assignments,
+ * match and its kin); *error then says what is wrong, for the caller to free.
+ * Costs 15 to 20 ms, since libjq loads its built-ins.
  */
 struct rule *rule_compile(const char *text, char **error);
 void rule_free(struct rule *rule); /* NULL is fine */
@@ -22,7 +23,7 @@ void rule_free(struct rule *rule); /* NULL is fine */
 /*
  * Whether the first result over the input is neither false nor null.  An
  * error while it runs counts as false and sets *error (the caller frees it,
- * NULL otherwise).
+ * NULL otherwise); the values in it are hidden, so it may be logged.
  */
 bool rule_holds(struct rule *rule, jv own_input, char **error);
 

@@ -1,0 +1,171 @@
+#include <string.h>
+#include "config_schema.h"
+
+#define TEXT(text)    "\"" text "\""
+#define DEFAULT(json) .value = json
+#define GIVEN         .value = NULL /* whoever writes the thing gives it */
+#define RANGE(lo, hi) .low = (lo), .high = (hi)
+
+#define KINDS    .words = "google|openai"
+#define GROUPS   .words = "disabled|allowlist|open"
+#define SESSIONS .words = "per_person|shared"
+#define TELEGRAM "channels.telegram"
+
+enum {
+	DAY_S = 24 * 60 * 60,
+	ANY_MAX = 1000000000, /* more than anybody means */
+};
+#define BYTES_MAX (INT64_C(1) << 50) /* a number that a double holds */
+
+/* Adding a key is adding a row.  The man page is openclaw.yaml(5). */
+/* clang-format off */
+static const struct schema_key key[] = {
+/* which model answers */
+{"primary_model", SCHEMA_MODEL, DEFAULT(TEXT("google/gemini-2.5-flash"))},
+{"fallbacks", SCHEMA_LIST, DEFAULT("[" TEXT("local/runbook") "]")},
+{"fallbacks[]", SCHEMA_MODEL, GIVEN},
+{"litellm_base_url", SCHEMA_URL, DEFAULT("null")},
+{"allow_unconfigured", SCHEMA_BOOL, DEFAULT("false")},
+
+{"providers", SCHEMA_MAP, .keys = SCHEMA_NAME},
+{"providers.google.kind", SCHEMA_WORD, DEFAULT(TEXT("google")), KINDS},
+{"providers.google.base_url", SCHEMA_URL, DEFAULT("null")},
+{"providers.google.key", SCHEMA_VARIABLE, DEFAULT(TEXT("GEMINI_API_KEY"))},
+{"providers.google.stream", SCHEMA_BOOL, DEFAULT("true")},
+{"providers.openai.kind", SCHEMA_WORD, DEFAULT(TEXT("openai")), KINDS},
+{"providers.openai.base_url", SCHEMA_URL, DEFAULT("null")},
+{"providers.openai.key", SCHEMA_VARIABLE, DEFAULT(TEXT("LITELLM_API_KEY"))},
+{"providers.openai.stream", SCHEMA_BOOL, DEFAULT("true")},
+{"providers.*.kind", SCHEMA_WORD, DEFAULT(TEXT("openai")), KINDS},
+{"providers.*.base_url", SCHEMA_URL, DEFAULT("null")},
+{"providers.*.key", SCHEMA_VARIABLE, DEFAULT("null")},
+{"providers.*.stream", SCHEMA_BOOL, DEFAULT("true")},
+
+{"models", SCHEMA_MAP, .keys = SCHEMA_MODEL},
+{"models.*.images", SCHEMA_BOOL, DEFAULT("null")},
+{"models.*.context", SCHEMA_INT, DEFAULT("null"), RANGE(1, ANY_MAX)},
+{"models.*.max_output", SCHEMA_INT, DEFAULT("null"), RANGE(1, ANY_MAX)},
+{"models.*.price", SCHEMA_OBJECT, DEFAULT("null")},
+{"models.*.price.input", SCHEMA_NUMBER, GIVEN, RANGE(0, ANY_MAX)},
+{"models.*.price.output", SCHEMA_NUMBER, GIVEN, RANGE(0, ANY_MAX)},
+
+{"routes", SCHEMA_LIST, DEFAULT("[]")},
+{"routes[].name", SCHEMA_STRING, GIVEN},
+{"routes[].when", SCHEMA_RULE, GIVEN},
+{"routes[].model", SCHEMA_MODEL, GIVEN},
+
+/* what the agent may do */
+{"workspace", SCHEMA_PATH, DEFAULT(TEXT("~/.openclaw/workspace"))},
+{"tools.stages", SCHEMA_LIST, DEFAULT("[" TEXT("oc-exec-tool") "]")},
+{"tools.stages[]", SCHEMA_PROGRAM, GIVEN},
+{"tools.parallel", SCHEMA_INT, DEFAULT("16"), RANGE(1, 1024)},
+{"tools.exec.policy", SCHEMA_WORD, DEFAULT(TEXT("runbook")),
+    .words = "runbook|full|deny|ask"},
+{"tools.exec.look", SCHEMA_BOOL, DEFAULT("true")},
+{"tools.exec.allow", SCHEMA_LIST, DEFAULT("[]")},
+{"tools.exec.allow[]", SCHEMA_RULE, GIVEN},
+{"tools.exec.deny", SCHEMA_LIST, DEFAULT("[]")},
+{"tools.exec.deny[]", SCHEMA_RULE, GIVEN},
+{"tools.exec.env", SCHEMA_LIST, DEFAULT("[]")},
+{"tools.exec.env[]", SCHEMA_TOOL_VARIABLE, GIVEN},
+{"tools.exec.timeout_s", SCHEMA_INT, DEFAULT("120"), RANGE(1, DAY_S)},
+{"tools.exec.output_bytes", SCHEMA_INT, DEFAULT("65536"), RANGE(1024, 65536)},
+{"tools.files.read", SCHEMA_LIST, DEFAULT("[]")},
+{"tools.files.read[]", SCHEMA_PATH, GIVEN},
+{"tools.files.write", SCHEMA_LIST, DEFAULT("[]")},
+{"tools.files.write[]", SCHEMA_PATH, GIVEN},
+{"tools.fetch.allow", SCHEMA_LIST, DEFAULT("[]")},
+{"tools.fetch.allow[]", SCHEMA_HOST, GIVEN},
+{"tools.fetch.timeout_s", SCHEMA_INT, DEFAULT("30"), RANGE(1, 600)},
+{"tools.fetch.bytes", SCHEMA_INT, DEFAULT("5242880"), RANGE(1024, ANY_MAX)},
+
+/* how long and how much */
+{"limits.turn_s", SCHEMA_INT, DEFAULT("600"), RANGE(1, DAY_S)},
+{"limits.steps", SCHEMA_INT, DEFAULT("32"), RANGE(1, 1000)},
+{"limits.in_flight", SCHEMA_INT, DEFAULT("64"), RANGE(1, 100000)},
+{"limits.call_s", SCHEMA_INT, DEFAULT("120"), RANGE(1, DAY_S)},
+{"limits.connect_s", SCHEMA_INT, DEFAULT("5"), RANGE(1, 600)},
+{"limits.first_byte_s", SCHEMA_INT, DEFAULT("30"), RANGE(1, DAY_S)},
+{"limits.idle_s", SCHEMA_INT, DEFAULT("30"), RANGE(1, DAY_S)},
+{"limits.prompt_chars", SCHEMA_INT, DEFAULT("60000"), RANGE(1000, ANY_MAX)},
+{"limits.prompt_file_chars", SCHEMA_INT, DEFAULT("20000"),
+    RANGE(1000, ANY_MAX)},
+/* used by the gateway */
+{"limits.tokens_per_day", SCHEMA_INT, DEFAULT("null"), RANGE(0, BYTES_MAX)},
+{"limits.cost_per_day", SCHEMA_NUMBER, DEFAULT("null"), RANGE(0, ANY_MAX)},
+
+/* used by the gateway */
+{TELEGRAM ".enabled", SCHEMA_BOOL, DEFAULT("false")},
+{TELEGRAM ".api_root", SCHEMA_URL, DEFAULT(TEXT("https://api.telegram.org"))},
+{TELEGRAM ".dm_policy", SCHEMA_WORD, DEFAULT(TEXT("pairing")),
+    .words = "pairing|allowlist|open|disabled"},
+{TELEGRAM ".allow_from", SCHEMA_LIST, DEFAULT("[]")},
+{TELEGRAM ".allow_from[]", SCHEMA_ID, GIVEN},
+{TELEGRAM ".group_policy", SCHEMA_WORD, DEFAULT(TEXT("allowlist")), GROUPS},
+{TELEGRAM ".group_allow_from", SCHEMA_LIST, DEFAULT("[]")},
+{TELEGRAM ".group_allow_from[]", SCHEMA_ID, GIVEN},
+{TELEGRAM ".require_mention", SCHEMA_BOOL, DEFAULT("true")},
+{TELEGRAM ".delivery", SCHEMA_WORD, DEFAULT(TEXT("at_least_once")),
+    .words = "at_least_once|at_most_once"},
+{TELEGRAM ".media_bytes", SCHEMA_INT, DEFAULT("20971520"), RANGE(0, ANY_MAX)},
+{TELEGRAM ".poll_timeout_s", SCHEMA_INT, DEFAULT("30"), RANGE(0, 50)},
+{TELEGRAM ".groups", SCHEMA_MAP, .keys = SCHEMA_ID},
+{TELEGRAM ".groups.*.require_mention", SCHEMA_BOOL, DEFAULT("null")},
+{TELEGRAM ".groups.*.allow_from", SCHEMA_LIST, DEFAULT("null")},
+{TELEGRAM ".groups.*.allow_from[]", SCHEMA_ID, GIVEN},
+{TELEGRAM ".groups.*.policy", SCHEMA_WORD, DEFAULT("null"), GROUPS},
+
+/* used by the gateway */
+{"sessions.dm", SCHEMA_WORD, DEFAULT(TEXT("per_person")), SESSIONS},
+{"sessions.group", SCHEMA_WORD, DEFAULT(TEXT("shared")), SESSIONS},
+{"sessions.retention_days", SCHEMA_INT, DEFAULT("90"), RANGE(1, 36500)},
+{"sessions.archive_bytes", SCHEMA_INT, DEFAULT("1073741824"),
+    RANGE(0, BYTES_MAX)},
+{"sessions.compact_tokens", SCHEMA_INT, DEFAULT("null"), RANGE(1000, ANY_MAX)},
+{"queue", SCHEMA_STRING, DEFAULT("null")},
+};
+/* clang-format on */
+enum { KEYS = sizeof key / sizeof key[0] };
+
+const struct schema_key *
+schema_find(const char *path)
+{
+	for (size_t i = 0; i < KEYS; i++)
+		if (strcmp(key[i].path, path) == 0)
+			return &key[i];
+	return NULL;
+}
+
+bool
+schema_knows(const char *path)
+{
+	size_t length = strlen(path);
+
+	for (size_t i = 0; i < KEYS; i++)
+		if (strncmp(key[i].path, path, length) == 0 &&
+		    strchr(".[", key[i].path[length]) != NULL)
+			return true; /* strchr finds the final NUL as well */
+	return false;
+}
+
+bool
+schema_child(const char *path, size_t *position, struct buf *name)
+{
+	size_t length = strlen(path);
+
+	while (*position < KEYS) {
+		const char *row = key[(*position)++].path;
+
+		if (strncmp(row, path, length) != 0)
+			continue;
+		row += length;
+		if (length != 0 && *row++ != '.')
+			continue;
+		if (*row == '*')
+			continue;
+		buf_clear(name);
+		buf_add(name, row, strcspn(row, ".["));
+		return true;
+	}
+	return false;
+}
