@@ -158,6 +158,7 @@ http_free(struct http *http)
 	bury(http);
 	curl_multi_cleanup(http->multi);
 	close(http->epoll);
+	http_name_free_all(http);
 	free(http->heap);
 	free(http->polled);
 	free(http->ca_bundle);
@@ -173,6 +174,14 @@ http_active(const struct http *http)
 
 /* ---- a transfer */
 
+static void
+hand_over(struct http_transfer *transfer)
+{
+	if (curl_multi_add_handle(transfer->http->multi, transfer->easy) !=
+	    CURLM_OK)
+		fatal(EX_OSERR, "libcurl takes no more requests");
+}
+
 struct http_transfer *
 http_start(struct http *http, const struct http_request *request)
 {
@@ -187,8 +196,8 @@ http_start(struct http *http, const struct http_request *request)
 		fatal(EX_OSERR, "out of memory (a request)");
 	http_setup(transfer);
 	http_deadline_add(transfer);
-	if (curl_multi_add_handle(http->multi, transfer->easy) != CURLM_OK)
-		fatal(EX_OSERR, "libcurl takes no more requests");
+	if (!http_name_wait(transfer))
+		hand_over(transfer);
 	return transfer;
 }
 
@@ -201,6 +210,7 @@ end(struct http_transfer *transfer, enum http_failure failure)
 	transfer->ended = true;
 	transfer->failure = failure;
 	http_deadline_remove(transfer);
+	http_name_leave(transfer);
 	if (failure != HTTP_OK || http_status(transfer) >= 400)
 		transfer->message = http_describe(transfer);
 	curl_multi_remove_handle(http->multi, transfer->easy);
@@ -334,10 +344,14 @@ http_run(struct http *http, struct pollfd *extra, unsigned int count,
     int64_t timeout_ms)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
-	int n = 0, wait = patience(http, timeout_ms);
+	struct http_transfer *transfer;
+	int n = 0, wait;
 
 	assert(!http->running);
 	http->running = true;
+	while ((transfer = http_name_startable(http)) != NULL)
+		hand_over(transfer);
+	wait = patience(http, timeout_ms);
 	if (count == 0 || wait_with(http, extra, count, wait))
 		n = epoll_wait(
 		    http->epoll, events, EVENTS_AT_ONCE, count == 0 ? wait : 0);

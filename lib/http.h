@@ -16,7 +16,8 @@
  * Proxies are taken from the environment (HTTPS_PROXY, NO_PROXY, ...), and the
  * certificates of authorities from the file that CURL_CA_BUNDLE or
  * SSL_CERT_FILE names, else from the system's.  Redirects are not followed, no
- * cookies are kept, and an answer is not decompressed.
+ * cookies are kept, and an answer is not decompressed.  Of a burst of requests
+ * to one host only one asks the resolver, and the others wait for its answer.
  */
 struct http;          /* the engine: connections, timers */
 struct http_transfer; /* one request and its answer */

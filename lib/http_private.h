@@ -16,7 +16,9 @@ struct http {
 	size_t active, heap_capacity;
 	struct http_transfer *ready; /* have bytes that on_body has not seen */
 	struct http_transfer *dead;  /* ended, to be freed */
-	struct pollfd *polled;       /* what poll(2) gets */
+	struct http_name *names;     /* of hosts that were asked for */
+	struct http_transfer *startable; /* waited for a name, no more */
+	struct pollfd *polled;           /* what poll(2) gets */
 	unsigned int polled_capacity;
 	bool running;
 };
@@ -38,6 +40,9 @@ struct http_transfer {
 	bool head_ended; /* the blank line after its headers came */
 	bool too_large, refused, ended, is_ready;
 	char *message;
+	struct http_name *name; /* until the connection stands */
+	enum { HTTP_WAITS_NOT, HTTP_WAITS, HTTP_MAY_START } wait;
+	struct http_transfer *next_waiting;
 	struct http_transfer *next_ready, *next_dead;
 	char error[CURL_ERROR_SIZE]; /* libcurl's words */
 };
@@ -55,6 +60,19 @@ int64_t http_deadline_next(const struct http *http);
 /* A transfer whose deadline has passed, and which one it was, or NULL. */
 struct http_transfer *http_deadline_expired(
     struct http *http, int64_t now, enum http_failure *failure);
+
+/*
+ * http_name.c: one transfer asks for a host's address, the others to the same
+ * host wait.  http_name_wait says whether a new one has to; http_name_found,
+ * that the transfer's name has been found; http_name_leave, that the transfer
+ * needs no name any more, or has ended; http_name_startable takes one that
+ * waited and may be given to libcurl now, or NULL.
+ */
+bool http_name_wait(struct http_transfer *transfer);
+void http_name_found(struct http_transfer *transfer);
+void http_name_leave(struct http_transfer *transfer);
+struct http_transfer *http_name_startable(struct http *http);
+void http_name_free_all(struct http *http);
 
 /* http_result.c: what libcurl's verdict means. */
 enum http_failure http_classify(const struct http_transfer *transfer);

@@ -36,6 +36,7 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	int fd;
 
 	(void)purpose;
+	http_name_found(transfer);
 	if (transfer->request.admit != NULL &&
 	    !transfer->request.admit(&address->addr, transfer->request.arg)) {
 		transfer->refused = true;
@@ -61,6 +62,7 @@ on_connected(void *arg, char *peer, char *local, int peer_port, int local_port)
 		return transfer->request.once ? CURL_PREREQFUNC_ABORT
 					      : CURL_PREREQFUNC_OK;
 	transfer->connected = clock_mono_ms();
+	http_name_leave(transfer);
 	http_deadline_update(transfer);
 	return CURL_PREREQFUNC_OK;
 }

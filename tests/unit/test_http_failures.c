@@ -4,6 +4,7 @@
 #include "asking.h"
 
 static atomic_bool released;
+static atomic_int lookups;
 
 /* Names of ours resolve late or never; all else as usual. */
 int
@@ -19,6 +20,11 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 		while (!released) /* until the test is over */
 			usleep(10000);
 		return EAI_NONAME;
+	}
+	if (node != NULL && strcmp(node, "many.invalid") == 0) {
+		lookups++;
+		usleep(50000);
+		node = "127.0.0.1";
 	}
 	*(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
 	return next(node, service, hints, result);
@@ -136,6 +142,90 @@ test_slow_resolver_delays_nobody(void **state)
 	outcome_free(&quick);
 	released = true;
 	usleep(100000); /* the thread cleans up after itself */
+}
+
+/* One asks the resolver, the others wait for it: no burst of threads. */
+static void
+test_a_burst_asks_once(void **state)
+{
+	enum { BURST = 50 };
+	struct outcome outcomes[BURST] = {0};
+	struct http_request request;
+	struct loopback server;
+	char *url;
+
+	(void)state;
+	loopback_start(&server, serve_text);
+	url = xasprintf("http://many.invalid:%d/" SECRET, server.port);
+	for (int i = 0; i < BURST; i++) {
+		request = request_for(&outcomes[i]);
+		request.url = url;
+		http_start(http, &request);
+	}
+	while (http_active(http) > 0)
+		http_run(http, NULL, 0, -1);
+	loopback_stop(&server);
+	assert_int_equal(lookups, 1);
+	for (int i = 0; i < BURST; i++) {
+		assert_int_equal(outcomes[i].failure, HTTP_OK);
+		outcome_free(&outcomes[i]);
+	}
+	free(url);
+}
+
+/* Whoever asks may be aborted, and whoever waits; the next one asks then. */
+static void
+test_aborted_while_waiting_for_a_name(void **state)
+{
+	struct outcome outcomes[5] = {0};
+	struct http_transfer *transfers[5];
+	struct http_request request;
+
+	(void)state;
+	alarm(20);
+	released = false;
+	for (int i = 0; i < 5; i++) {
+		request = request_for(&outcomes[i]);
+		request.url = "http://slow.invalid/" SECRET;
+		request.connect_ms = 200;
+		transfers[i] = http_start(http, &request);
+	}
+	http_run(http, NULL, 0, 10);
+	http_abort(transfers[2]);
+	http_abort(transfers[0]); /* asks; 1 may ask now */
+	http_abort(transfers[1]); /* before it did; 3 may */
+	http_run(http, NULL, 0, 10);
+	http_run(http, NULL, 0, 10);
+	while (http_active(http) > 0)
+		http_run(http, NULL, 0, -1);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(outcomes[i].failure,
+		    i < 3 ? HTTP_ABORTED : HTTP_TIMEOUT_CONNECT);
+		outcome_free(&outcomes[i]);
+	}
+	released = true;
+	usleep(100000);
+}
+
+/* Each finds out for itself that there is none, one after the other. */
+static void
+test_a_burst_to_no_host(void **state)
+{
+	struct outcome outcomes[20] = {0};
+	struct http_request request;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		request = request_for(&outcomes[i]);
+		request.url = "http://gone.invalid/" SECRET;
+		http_start(http, &request);
+	}
+	while (http_active(http) > 0)
+		http_run(http, NULL, 0, -1);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(outcomes[i].failure, HTTP_UNRESOLVED);
+		outcome_free(&outcomes[i]);
+	}
 }
 
 static void
@@ -359,6 +449,9 @@ main(void)
 	    TEST(test_bad_urls),
 	    TEST(test_address_is_refused),
 	    TEST(test_slow_resolver_delays_nobody),
+	    TEST(test_a_burst_asks_once),
+	    TEST(test_aborted_while_waiting_for_a_name),
+	    TEST(test_a_burst_to_no_host),
 	    TEST(test_connect_times_out),
 	    TEST(test_answer_times_out),
 	    TEST(test_broken_answers),
