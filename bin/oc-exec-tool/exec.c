@@ -1,0 +1,139 @@
+/* The tool exec: a command of the runbook, run as an argument vector. */
+#include <stdlib.h>
+#include <string.h>
+#include "args.h"
+#include "json.h"
+#include "runbook.h"
+#include "tools.h"
+#include "words.h"
+#include "xalloc.h"
+
+enum {
+	TIMEOUT_MAX_S = 3600, /* longer work belongs into a job of its own */
+};
+
+static const struct arg exec_args[] = {
+    {"command", ARG_ANY, true, 0, 0},
+    {"timeout_s", ARG_INT, false, 1, TIMEOUT_MAX_S},
+};
+
+/* An array of strings as it is. */
+static bool
+take_vector(jv ref_array, struct words *words, struct buf *problem)
+{
+	int count = json_length(ref_array);
+	bool right = count > 0 && count <= WORDS_MAX;
+
+	words->word = xcalloc((size_t)count + 1, sizeof *words->word);
+	for (int i = 0; i < count && right; i++) {
+		jv word = json_at(ref_array, i);
+		const char *text = json_as_string(word, NULL);
+
+		right =
+		    text != NULL && strlen(text) == json_string_length(word);
+		if (right)
+			words->word[words->count++] = xstrdup(text);
+		jv_free(word);
+	}
+	if (right && *words->word[0] == '\0')
+		right = false;
+	if (!right)
+		buf_printf(problem,
+		    "command must be a command line, or an array of 1 to %d "
+		    "strings without NUL",
+		    WORDS_MAX);
+	return right;
+}
+
+/* The vector that the call asks for, or the reason why there is none. */
+static bool
+take_command(
+    struct tools *tools, jv ref_command, struct words *words, struct buf *why)
+{
+	const char *error;
+
+	if (json_is_array(ref_command))
+		return take_vector(ref_command, words, why);
+	if (!json_is_string(ref_command)) {
+		buf_add_string(why, "command must be a command line");
+		return false;
+	}
+	if (strlen(json_as_string(ref_command, "")) !=
+	    json_string_length(ref_command)) {
+		policy_refuse(tools->policy, "the command holds a NUL", why);
+		return false;
+	}
+	if (!words_split(json_as_string(ref_command, ""), words, &error)) {
+		policy_refuse(tools->policy, error, why);
+		return false;
+	}
+	if (words->count != 0)
+		return true;
+	buf_add_string(why, "command must not be empty");
+	return false;
+}
+
+static void
+run_vector(struct tools *tools, jv ref_turn, jv ref_call, jv ref_command,
+    int64_t timeout_ms, struct run *run)
+{
+	struct words words = {0};
+	char **looking = NULL;
+
+	if (!take_command(tools, ref_command, &words, &run->text))
+		goto out;
+	switch (policy_vector(tools->policy, words.word, words.count, ref_turn,
+	    ref_call, &run->text)) {
+	case POLICY_REFUSED: break;
+	case POLICY_LOOK:
+		looking = look_arguments(words.word, words.count);
+		tools_start(tools, ref_turn, ref_call, looking,
+		    tools->command_environment, timeout_ms, run);
+		look_arguments_free(looking);
+		break;
+	case POLICY_PERMITTED:
+		tools_start(tools, ref_turn, ref_call, words.word,
+		    tools->command_environment, timeout_ms, run);
+		break;
+	}
+out:
+	words_free(&words);
+}
+
+/* Policy full: the whole line is the shell's. */
+static void
+run_shell(struct tools *tools, jv ref_turn, jv ref_call, const char *line,
+    int64_t timeout_ms, struct run *run)
+{
+	char *argv[] = {xstrdup("sh"), xstrdup("-c"), xstrdup(line), NULL};
+
+	if (policy_shell(tools->policy, ref_turn, ref_call, &run->text))
+		tools_start(tools, ref_turn, ref_call, argv,
+		    tools->command_environment, timeout_ms, run);
+	for (size_t i = 0; argv[i] != NULL; i++)
+		free(argv[i]);
+}
+
+void
+exec_begin(struct tools *tools, jv ref_turn, jv ref_call, struct run *run)
+{
+	jv args, command = json_null();
+	int64_t timeout_ms;
+
+	if (!args_get(ref_call, exec_args, sizeof exec_args / sizeof *exec_args,
+		&args, &run->text))
+		goto out;
+	command = json_get(args, "command");
+	timeout_ms =
+	    json_get_int(args, "timeout_s", tools->timeout_ms / 1000) * 1000;
+	if (policy_kind(tools->policy) == POLICY_FULL &&
+	    json_string_length(command) != 0 &&
+	    strlen(json_as_string(command, "")) == json_string_length(command))
+		run_shell(tools, ref_turn, ref_call,
+		    json_as_string(command, ""), timeout_ms, run);
+	else
+		run_vector(tools, ref_turn, ref_call, command, timeout_ms, run);
+out:
+	jv_free(command);
+	jv_free(args);
+}
