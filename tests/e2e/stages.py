@@ -6,8 +6,9 @@ import support
 # A turn on which a stage acts in a moment, without network and key.
 TURN = {"text": "hi"}
 FINISHED = {"text": "hi", "reply": {"text": "Hello."}}
-# An inner pipeline that answers at once.
-ANSWER = "jq --unbuffered -c '.reply = {text: \"Hello.\"}'"
+# An inner pipeline that answers every turn at once.
+ANSWER = ("jq --unbuffered -c 'if .type == \"stop\" then . "
+          "else .reply = {text: \"Hello.\"} end'")
 
 CONFIG = {"primary_model": "local/runbook", "fallbacks": [],
           "tools": {"stages": []}}

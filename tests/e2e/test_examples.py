@@ -78,6 +78,29 @@ class Example:
                          support.ndjson(good))
 
 
+    def test_in_the_pipe(self):
+        support.need("oc-route-model", "oc-loop", "oc-plan")
+        model = self.model({"fake": [
+            {"calls": [{"name": self.tool, "args": self.args}]},
+            {"text": "That is all."}]}, openai_key="k")
+        stage = EXAMPLES / self.file
+        self.place.config({
+            "primary_model": "openai/fake", "fallbacks": [],
+            "providers": {"openai": {"base_url": model.openai_url}},
+            "tools": {"stages": [str(stage)]}})
+        result = self.place.shell(
+            f"oc-route-model | oc-loop -- 'oc-plan | {stage}'",
+            {"text": "hi"}, LITELLM_API_KEY="k")
+        self.assert_status(result, 0)
+        record, = result.records
+        self.assert_valid(record)
+        self.assertEqual(record["reply"]["text"], "That is all.", result)
+        self.assertRegex(record["steps"][1]["output"], self.output)
+        self.assertEqual([t["function"]["name"] for t in
+                          model.requests[0].body["tools"]], [self.tool])
+        self.assertEqual(model.complaints, [])
+
+
 class WordCount(Example, support.TestCase):
     file, tool = "word-count.sh", "word_count"
     args, bad_args = {"text": "a bc  d\n"}, {"text": 7}
