@@ -122,12 +122,18 @@ http_deadline_next(const struct http *http)
 	return http->active > 0 ? http->heap[0]->due : INT64_MAX;
 }
 
-/* While a long request is still going out its answer is not late. */
+/*
+ * While a long request is still going out its answer is not late.  A short
+ * one went out in one piece.
+ */
 static bool
 still_sending(struct http_transfer *transfer, int64_t now)
 {
+	enum { SHORT = 64 * 1024 };
 	curl_off_t sent = 0;
 
+	if (transfer->request.body_length <= SHORT)
+		return false;
 	curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
 	if (sent <= transfer->sent)
 		return false;
