@@ -1,0 +1,53 @@
+#ifndef OPENCLAW_COMMANDS_H
+#define OPENCLAW_COMMANDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <jv.h>
+#include "config.h"
+#include "record.h"
+
+/*
+ * The subcommands.  Each gets its own name as argv[0], and returns the exit
+ * status.
+ */
+int command_ask(int argc, char **argv);
+int command_config(int argc, char **argv);
+int command_runbook(int argc, char **argv);
+
+/* ---- pipeline.c: the chain of programs that answers turns */
+
+struct pipeline {
+	pid_t pid;
+	int to; /* turns go in here; -1: closed */
+	struct record_reader from;
+};
+
+/*
+ * Starts oc-route-model | oc-loop -- 'oc-plan | the tool stages'.  Fatal when
+ * it cannot be started.
+ */
+void pipeline_start(struct pipeline *pipeline, const struct config *config);
+/* Writes a turn.  False when the pipeline is gone. */
+bool pipeline_send(struct pipeline *pipeline, jv ref_turn);
+/* Closes the input, waits for the end: its exit status. */
+int pipeline_end(struct pipeline *pipeline);
+
+/* ---- progress.c: what a turn is doing, for a person who waits */
+
+struct progress {
+	char *directory, *path; /* of the turn's events; NULL: not shown */
+	int fd;                 /* of the events, or -1 */
+	struct record_reader reader;
+	bool line_open; /* text of the model is being shown on this line */
+};
+
+/* Makes the turn's directory, so that the stages write events into it. */
+void progress_start(struct progress *progress, const char *turn_id);
+/* Shows on standard error what happened since the last call. */
+void progress_show(struct progress *progress);
+/* Removes the turn's directory. */
+void progress_end(struct progress *progress);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * openclaw: the front of the programs.
+ *
+ * `openclaw ask` sends one question through the pipeline; `openclaw NAME`
+ * runs oc-NAME, as git does with its programs.  What stands here by itself is
+ * for people; what moves turns is in the programs.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include "child.h"
+#include "commands.h"
+#include "log.h"
+#include "xalloc.h"
+
+static const struct {
+	const char *name, *summary;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+    {"ask", "ask one question, or a line at a time with -i", command_ask},
+    {"config", "check or show the configuration", command_config},
+    {"runbook", "what AGENTS.md permits the agent to run", command_runbook},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+static const char *const programs[][2] = {
+    {"route-model", "choose the models that may serve a turn"},
+    {"loop", "send a turn round a pipeline until it has its reply"},
+    {"plan", "ask a model what to do next"},
+    {"exec-tool", "run the tools that a model calls"},
+    {"fetch-url", "print the text of a web page"},
+    {"send", "deliver replies"},
+};
+
+static void
+print_help(void)
+{
+	puts("usage: openclaw COMMAND [ARGUMENT...]\n");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		printf("  %-12s %s\n", commands[i].name, commands[i].summary);
+	puts("\nThe stages of the pipeline (openclaw plan is oc-plan, and so "
+	     "on):\n");
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+		printf("  %-12s %s\n", programs[i][0], programs[i][1]);
+	puts(
+	    "\n`openclaw COMMAND -h` tells more; so do openclaw(1) and oc(7).");
+}
+
+/* Becomes oc-NAME; returns only when there is none. */
+static void
+run_program(char **argv)
+{
+	char *name = argv[0], *program;
+
+	for (const char *c = name; *c != '\0'; c++)
+		if (!((*c >= 'a' && *c <= 'z') || *c == '-'))
+			return;
+	program = xasprintf("oc-%s", name);
+	argv[0] = program;
+	child_find_siblings();
+	execvp(program, argv);
+	if (errno != ENOENT)
+		fatal(EX_OSERR, "cannot run %s: %s", program, strerror(errno));
+	argv[0] = name;
+	free(program);
+}
+
+int
+main(int argc, char **argv)
+{
+	log_init("openclaw");
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2) {
+		print_help();
+		return EX_USAGE;
+	}
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_help();
+		return EX_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0 ||
+	    strcmp(argv[1], "version") == 0) {
+		puts("openclaw " OC_VERSION);
+		return EX_OK;
+	}
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	signal(SIGPIPE, SIG_DFL);
+	run_program(argv + 1);
+	usage_error("there is no command %s", argv[1]);
+}
