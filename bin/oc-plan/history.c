@@ -1,0 +1,194 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "json.h"
+#include "log.h"
+#include "plan.h"
+#include "state.h"
+#include "turn.h"
+#include "utf8.h"
+
+enum {
+	HISTORY_MAX = 256 * 1024, /* bytes of transcript that go along */
+};
+
+static bool
+has_role(jv ref_entry, const char *role)
+{
+	return strcmp(json_get_string(ref_entry, "role", ""), role) == 0;
+}
+
+/* The last `most` bytes of the file, from the beginning of a line on. */
+static bool
+read_tail(const char *path, size_t most, struct buf *tail)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	bool ok = fd >= 0 && fstat(fd, &st) == 0;
+	bool cut = ok && st.st_size > (off_t)most;
+	const char *newline;
+
+	if (cut)
+		ok = lseek(fd, st.st_size - (off_t)most, SEEK_SET) >= 0;
+	while (ok && tail->length < most) {
+		ssize_t n = buf_read(tail, fd, most - tail->length);
+
+		if (n <= 0) {
+			ok = n == 0;
+			break;
+		}
+	}
+	if (ok && cut && tail->length != 0) {
+		newline = memchr(tail->data, '\n', tail->length);
+		buf_drop(tail, newline == NULL
+				   ? tail->length
+				   : (size_t)(newline - tail->data) + 1);
+	}
+	if (!ok && errno != ENOENT)
+		log_warn("%s: cannot be read: %s; the model does not see what "
+			 "was said before",
+		    path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+jv
+history_read(const char *session, size_t most)
+{
+	char *name = state_name(session);
+	char *path = state_path("sessions/%s.ndjson", name);
+	struct buf tail = {0};
+	jv entries = json_array();
+	bool begun = false;
+
+	if (path != NULL && most != 0 && read_tail(path, most, &tail)) {
+		const char *at = buf_string(&tail), *end = at + tail.length;
+
+		while (at < end) {
+			const char *newline =
+			    memchr(at, '\n', (size_t)(end - at));
+			size_t length =
+			    (size_t)((newline != NULL ? newline : end) - at);
+			jv entry = json_parse(at, length, NULL);
+
+			/* an exchange begins with what the person said */
+			begun = begun || has_role(entry, "user");
+			if (begun && json_is_object(entry))
+				entries = json_append(entries, entry);
+			else
+				jv_free(entry);
+			at += length + 1;
+		}
+	}
+	buf_free(&tail);
+	free(path);
+	free(name);
+	return entries;
+}
+
+/* A tool entry with at most `most` bytes of output. */
+static jv
+cut_output(jv own_entry, size_t most)
+{
+	jv output = json_get(own_entry, "output");
+	size_t length = json_string_length(output), head, tail;
+	const char *text = json_as_string(output, "");
+	struct buf cut = {0};
+
+	if (has_role(own_entry, "tool") && length > most) {
+		head = utf8_floor(text, length, most / 2);
+		tail = length - most / 2;
+		while (
+		    tail < length && ((unsigned char)text[tail] & 0xc0) == 0x80)
+			tail++;
+		buf_add(&cut, text, head);
+		buf_printf(
+		    &cut, "\n[... %zu bytes left out here ...]\n", tail - head);
+		buf_add(&cut, text + tail, length - tail);
+		own_entry =
+		    json_set_string(own_entry, "output", buf_string(&cut));
+		buf_free(&cut);
+	}
+	jv_free(output);
+	return own_entry;
+}
+
+/*
+ * Appends an array of entries.  Every call of an assistant entry must be
+ * answered before the next entry, or the provider refuses the request: what
+ * has no answer (a crash) gets one that says so.
+ */
+static jv
+append_entries(jv own_all, jv ref_entries, size_t output_max)
+{
+	jv open = json_object(), value;
+	struct json_iter iter;
+	const char *id;
+	int count = json_length(ref_entries);
+
+	for (int i = 0; i <= count; i++) {
+		jv entry = json_at(ref_entries, i);
+		bool is_tool = has_role(entry, "tool");
+		jv calls;
+
+		iter = (struct json_iter){0};
+		while (!is_tool && json_next(&iter, open, &id, &value)) {
+			if (json_as_bool(value, false))
+				own_all = json_append(own_all,
+				    turn_tool_step(id, false,
+					"the outcome of this call is not "
+					"known; it was not run again"));
+			jv_free(value);
+		}
+		if (!is_tool) {
+			jv_free(open);
+			open = json_object();
+		}
+		calls = json_get(entry, "calls");
+		for (int j = 0, n = json_length(calls); j < n; j++) {
+			jv call = json_at(calls, j);
+
+			open = json_set_bool(
+			    open, json_get_string(call, "id", ""), true);
+			jv_free(call);
+		}
+		jv_free(calls);
+		if (is_tool)
+			open = json_set_bool(
+			    open, json_get_string(entry, "call", ""), false);
+		if (json_is_object(entry))
+			own_all =
+			    json_append(own_all, cut_output(entry, output_max));
+		else
+			jv_free(entry);
+	}
+	jv_free(open);
+	return own_all;
+}
+
+jv
+history_conversation(jv ref_turn, int shorten)
+{
+	size_t history_max = HISTORY_MAX >> shorten;
+	size_t output_max = (size_t)TURN_OUTPUT_MAX >> 2 * shorten;
+	jv entries, all = json_array(), user = json_object();
+
+	if (shorten >= SHORTEN_MAX)
+		history_max = 0;
+	entries = history_read(turn_session(ref_turn), history_max);
+	all = append_entries(all, entries, output_max);
+	jv_free(entries);
+	user = json_set_string(user, "role", "user");
+	user = json_set(user, "text", json_get(ref_turn, "text"));
+	if (json_has(ref_turn, "media"))
+		user = json_set(user, "media", json_get(ref_turn, "media"));
+	all = json_append(all, user);
+	entries = json_get(ref_turn, "steps");
+	all = append_entries(all, entries, output_max);
+	jv_free(entries);
+	return all;
+}
