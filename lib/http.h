@@ -53,9 +53,10 @@ struct http_request {
 	size_t answer_max; /* bytes of body */
 	/*
 	 * A reused connection that breaks before it gave a byte of the answer
-	 * was closed by the server while it was idle, and the request goes out
-	 * again on a new one.  `once`: it does not, and fails as HTTP_RESET,
-	 * for a request that must not take effect twice.
+	 * was closed by the server while it was idle, most likely, and the
+	 * request goes out once again on another (http_repeated).  `once`: it
+	 * does not, and fails as HTTP_RESET, for a request that must not take
+	 * effect twice.
 	 */
 	bool once;
 	bool fresh; /* on a connection that was not used before */
@@ -101,6 +102,8 @@ size_t http_active(const struct http *http);
 
 /* For `on_body` and `done`. */
 long http_status(const struct http_transfer *transfer); /* 0: none came */
+/* Whether it was sent twice already because a reused connection broke. */
+bool http_repeated(const struct http_transfer *transfer);
 const struct buf *http_body(const struct http_transfer *transfer);
 /*
  * An answer's header by its name without regard to case, or NULL.  Valid

@@ -37,6 +37,7 @@ struct http_transfer {
 	CURLcode code;
 	enum http_failure failure;
 	bool answered;   /* a byte of the answer came */
+	bool repeated;   /* it was sent twice */
 	bool head_ended; /* the blank line after its headers came */
 	bool too_large, refused, ended, is_ready;
 	char *message;

@@ -37,6 +37,12 @@ http_status(const struct http_transfer *transfer)
 	return status;
 }
 
+bool
+http_repeated(const struct http_transfer *transfer)
+{
+	return transfer->repeated;
+}
+
 const struct buf *
 http_body(const struct http_transfer *transfer)
 {

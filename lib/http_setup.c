@@ -58,9 +58,13 @@ on_connected(void *arg, char *peer, char *local, int peer_port, int local_port)
 	struct http_transfer *transfer = arg;
 
 	(void)peer, (void)local, (void)peer_port, (void)local_port;
-	if (transfer->connected != 0)
-		return transfer->request.once ? CURL_PREREQFUNC_ABORT
-					      : CURL_PREREQFUNC_OK;
+	if (transfer->connected != 0) {
+		/* libcurl by itself would go through five idle connections. */
+		if (transfer->request.once || transfer->repeated)
+			return CURL_PREREQFUNC_ABORT;
+		transfer->repeated = true;
+		return CURL_PREREQFUNC_OK;
+	}
 	transfer->connected = clock_mono_ms();
 	http_name_leave(transfer);
 	http_deadline_update(transfer);

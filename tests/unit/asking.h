@@ -14,7 +14,7 @@
 
 /* What became of a transfer. */
 struct outcome {
-	bool done;
+	bool done, repeated;
 	enum http_failure failure;
 	long status;
 	int64_t retry_after;
@@ -37,6 +37,7 @@ done(struct http_transfer *transfer, enum http_failure failure, void *arg)
 	assert_false(outcome->done);
 	outcome->done = true;
 	outcome->failure = failure;
+	outcome->repeated = http_repeated(transfer);
 	outcome->status = http_status(transfer);
 	outcome->retry_after = http_retry_after(transfer);
 	outcome->message = xstrdup(http_message(transfer));

@@ -1,3 +1,4 @@
+#include <sys/mman.h>
 #include <time.h>
 #include "asking.h"
 
@@ -283,6 +284,55 @@ test_once_is_not_repeated(void **state)
 	outcome_free(&outcome);
 }
 
+static int *dropped; /* shared with the servers */
+
+/* Answers the first request when five are there, and drops the second. */
+static void
+serve_drops_all(int fd, int nth)
+{
+	static struct buf request;
+
+	(void)nth;
+	loopback_read(fd, &request);
+	usleep(200000);
+	loopback_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n0");
+	if (loopback_read(fd, &request))
+		__atomic_add_fetch(dropped, 1, __ATOMIC_SEQ_CST);
+}
+
+/* However many idle connections there are, it goes out twice at most. */
+static void
+test_repeated_once_at_most(void **state)
+{
+	struct outcome outcomes[5] = {0}, last = {0};
+	struct http_request request = request_for(&last);
+	struct loopback server;
+	char *url;
+
+	(void)state;
+	dropped = mmap(NULL, sizeof *dropped, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	loopback_start(&server, serve_drops_all);
+	url = xasprintf("http://127.0.0.1:%d/", server.port);
+	request.url = url;
+	for (int i = 0; i < 5; i++) {
+		request.arg = &outcomes[i];
+		http_start(http, &request);
+	}
+	while (http_active(http) > 0)
+		http_run(http, NULL, 0, -1);
+	ask(request_for(&last), "127.0.0.1", server.port);
+	assert_int_equal(last.failure, HTTP_RESET);
+	assert_true(last.repeated);
+	assert_int_equal(*dropped, 2);
+	loopback_stop(&server);
+	for (int i = 0; i < 5; i++)
+		outcome_free(&outcomes[i]);
+	outcome_free(&last);
+	free(url);
+	munmap(dropped, sizeof *dropped);
+}
+
 static void
 test_answered_is_not_repeated(void **state)
 {
@@ -335,6 +385,7 @@ main(void)
 	    TEST(test_connections_are_reused),
 	    TEST(test_stale_connection_is_no_failure),
 	    TEST(test_once_is_not_repeated),
+	    TEST(test_repeated_once_at_most),
 	    TEST(test_answered_is_not_repeated),
 	    TEST(test_extra_descriptors),
 	};
