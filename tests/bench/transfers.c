@@ -33,8 +33,10 @@ done(struct http_transfer *transfer, enum http_failure failure, void *arg)
 		if (load->failed++ == 0)
 			log_warn("%s", http_message(transfer));
 	}
-	if (load->left-- > 0)
+	if (load->left > 0) {
+		load->left--;
 		http_start(load->http, &load->request);
+	}
 }
 
 static bool
@@ -86,26 +88,15 @@ processor_s(void)
 	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-int
-main(int argc, char **argv)
+static struct http_request
+request_to(const char *url, struct load *load)
 {
 	static const char *const headers[] = {
 	    "Content-Type: application/json", "x-goog-api-key: bench", NULL};
-	struct load load = {0};
-	char body[BODY_BYTES], *url;
-	long count, width, idle, peak = 0, now;
-	int64_t start, looked = 0;
+	static char body[BODY_BYTES];
 
-	log_init("transfers");
-	if (argc != 4)
-		usage_error("usage: transfers PORT COUNT IN_FLIGHT");
-	count = number(argv[2]);
-	width = number(argv[3]);
-	url = xasprintf("http://127.0.0.1:%ld/v1beta/models/"
-			"bench:streamGenerateContent?alt=sse",
-	    number(argv[1]));
 	memset(body, 'x', sizeof body);
-	load.request = (struct http_request){.method = "POST",
+	return (struct http_request){.method = "POST",
 	    .url = url,
 	    .headers = headers,
 	    .body = body,
@@ -117,25 +108,54 @@ main(int argc, char **argv)
 	    .answer_max = 1 << 20,
 	    .on_body = take,
 	    .done = done,
-	    .arg = &load};
-	load.http = http_new();
-	idle = memory();
-	load.left = count > width ? count - width : 0;
-	start = clock_mono_ms();
-	for (long i = 0; i < width && i < count; i++)
-		http_start(load.http, &load.request);
-	while (http_active(load.http) > 0) {
-		http_run(load.http, NULL, 0, -1);
+	    .arg = load};
+}
+
+/* Until all are done; the most memory that was seen. */
+static long
+run(struct load *load, long width)
+{
+	long peak = 0, now;
+	int64_t looked = 0;
+
+	for (long i = 0; i < width && load->left > 0; i++, load->left--)
+		http_start(load->http, &load->request);
+	while (http_active(load->http) > 0) {
+		http_run(load->http, NULL, 0, -1);
 		if (clock_mono_ms() < looked + 200)
 			continue;
 		looked = clock_mono_ms();
 		now = memory();
 		peak = now > peak ? now : peak;
 	}
-	start = clock_mono_ms() - start;
+	return peak;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct load load = {0};
+	long count, width, idle, peak;
+	int64_t took;
+	char *url;
+
+	log_init("transfers");
+	if (argc != 4)
+		usage_error("usage: transfers PORT COUNT IN_FLIGHT");
+	count = load.left = number(argv[2]);
+	width = number(argv[3]);
+	url = xasprintf("http://127.0.0.1:%ld/v1beta/models/"
+			"bench:streamGenerateContent?alt=sse",
+	    number(argv[1]));
+	load.request = request_to(url, &load);
+	load.http = http_new();
+	idle = memory();
+	took = clock_mono_ms();
+	peak = run(&load, width);
+	took = clock_mono_ms() - took;
 	printf("{\"per_second\":%.0f,\"cpu_us\":%.1f,\"failed\":%ld,"
 	       "\"idle_kib\":%ld,\"peak_kib\":%ld,\"each_kib\":%.1f}\n",
-	    (double)count * 1e3 / (double)(start > 0 ? start : 1),
+	    (double)count * 1e3 / (double)(took > 0 ? took : 1),
 	    processor_s() * 1e6 / (double)count, load.failed, idle, peak,
 	    (double)(peak - idle) / (double)width);
 	http_free(load.http);
