@@ -75,41 +75,39 @@ take_command(
 
 static void
 run_vector(struct tools *tools, jv ref_turn, jv ref_call, jv ref_command,
-    int64_t timeout_ms, struct run *run)
+    struct command *command, struct run *run)
 {
 	struct words words = {0};
 	char **looking = NULL;
 
 	if (!take_command(tools, ref_command, &words, &run->text))
 		goto out;
+	command->argv = words.word;
 	switch (policy_vector(tools->policy, words.word, words.count, ref_turn,
 	    ref_call, &run->text)) {
-	case POLICY_REFUSED: break;
+	case POLICY_REFUSED: goto out;
+	case POLICY_PERMITTED: break;
 	case POLICY_LOOK:
 		looking = look_arguments(words.word, words.count);
-		tools_start(tools, ref_turn, ref_call, looking,
-		    tools->command_environment, timeout_ms, run);
-		look_arguments_free(looking);
-		break;
-	case POLICY_PERMITTED:
-		tools_start(tools, ref_turn, ref_call, words.word,
-		    tools->command_environment, timeout_ms, run);
+		command->argv = looking;
 		break;
 	}
+	tools_start(tools, ref_turn, ref_call, command, run);
 out:
+	look_arguments_free(looking);
 	words_free(&words);
 }
 
 /* Policy full: the whole line is the shell's. */
 static void
 run_shell(struct tools *tools, jv ref_turn, jv ref_call, const char *line,
-    int64_t timeout_ms, struct run *run)
+    struct command *command, struct run *run)
 {
 	char *argv[] = {xstrdup("sh"), xstrdup("-c"), xstrdup(line), NULL};
 
+	command->argv = argv;
 	if (policy_shell(tools->policy, ref_turn, ref_call, &run->text))
-		tools_start(tools, ref_turn, ref_call, argv,
-		    tools->command_environment, timeout_ms, run);
+		tools_start(tools, ref_turn, ref_call, command, run);
 	for (size_t i = 0; argv[i] != NULL; i++)
 		free(argv[i]);
 }
@@ -118,21 +116,22 @@ void
 exec_begin(struct tools *tools, jv ref_turn, jv ref_call, struct run *run)
 {
 	jv args, command = json_null();
-	int64_t timeout_ms;
+	struct command start = {.envp = tools->command_environment,
+	    .output_bytes = tools->output_bytes};
 
 	if (!args_get(ref_call, exec_args, sizeof exec_args / sizeof *exec_args,
 		&args, &run->text))
 		goto out;
 	command = json_get(args, "command");
-	timeout_ms =
+	start.timeout_ms =
 	    json_get_int(args, "timeout_s", tools->timeout_ms / 1000) * 1000;
 	if (policy_kind(tools->policy) == POLICY_FULL &&
 	    json_string_length(command) != 0 &&
 	    strlen(json_as_string(command, "")) == json_string_length(command))
 		run_shell(tools, ref_turn, ref_call,
-		    json_as_string(command, ""), timeout_ms, run);
+		    json_as_string(command, ""), &start, run);
 	else
-		run_vector(tools, ref_turn, ref_call, command, timeout_ms, run);
+		run_vector(tools, ref_turn, ref_call, command, &start, run);
 out:
 	jv_free(command);
 	jv_free(args);

@@ -1,5 +1,4 @@
 /* The tool fetch_url: the text of a page, by the program oc-fetch-url. */
-#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -42,9 +41,10 @@ find_program(void)
 void
 fetch_begin(struct tools *tools, jv ref_turn, jv ref_call, struct run *run)
 {
-	char *argv[8] = {NULL};
+	struct command command;
+	char *argv[6] = {NULL};
 	size_t count = 0;
-	int64_t timeout_s;
+	int64_t most;
 	jv args;
 
 	if (!args_get(ref_call, fetch_args,
@@ -55,16 +55,18 @@ fetch_begin(struct tools *tools, jv ref_turn, jv ref_call, struct run *run)
 		argv[count++] = xstrdup("-c");
 		argv[count++] = xstrdup(tools->config_path);
 	}
-	if (json_has(args, "max_chars")) {
-		argv[count++] = xstrdup("-n");
-		argv[count++] = xasprintf(
-		    "%" PRId64, json_get_int(args, "max_chars", CHARS_MAX));
-	}
 	argv[count++] = xstrdup("--");
 	argv[count++] = xstrdup(json_get_string(args, "url", ""));
-	timeout_s = config_int(tools->config, "tools.fetch.timeout_s");
-	tools_start(tools, ref_turn, ref_call, argv, tools->fetch_environment,
-	    (timeout_s + SLACK_S) * 1000, run);
+	most = json_get_int(args, "max_chars", CHARS_MAX);
+	if (most > (int64_t)tools->output_bytes)
+		most = (int64_t)tools->output_bytes;
+	command = (struct command){.argv = argv,
+	    .envp = tools->fetch_environment,
+	    .timeout_ms =
+		(config_int(tools->config, "tools.fetch.timeout_s") + SLACK_S) *
+		1000,
+	    .output_bytes = (size_t)most};
+	tools_start(tools, ref_turn, ref_call, &command, run);
 	/* even a refusal may quote what the other side said */
 	run->taint = "web";
 out:

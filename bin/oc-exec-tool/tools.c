@@ -154,13 +154,13 @@ tools_root(struct tools *tools)
 }
 
 void
-tools_start(struct tools *tools, jv ref_turn, jv ref_call, char *const *argv,
-    char *const *envp, int64_t timeout_ms, struct run *run)
+tools_start(struct tools *tools, jv ref_turn, jv ref_call,
+    const struct command *command, struct run *run)
 {
-	struct warden_spec spec = {.argv = argv,
-	    .envp = envp,
+	struct warden_spec spec = {.argv = command->argv,
+	    .envp = command->envp,
 	    .directory = tools->workspace,
-	    .timeout_ms = timeout_ms};
+	    .timeout_ms = command->timeout_ms};
 	struct output output;
 
 	if (tools_root(tools) < 0) {
@@ -168,7 +168,7 @@ tools_start(struct tools *tools, jv ref_turn, jv ref_call, char *const *argv,
 		    tools->workspace, strerror(errno));
 		return;
 	}
-	output_init(&output, tools->output_bytes, tools->root,
+	output_init(&output, command->output_bytes, tools->root,
 	    turn_id(ref_turn), json_get_string(ref_call, "id", ""));
 	run->running = task_start(&run->task, &spec, &output);
 	if (!run->running)

@@ -60,12 +60,17 @@ void tools_declare(const struct tools *tools);
 /* Makes the workspace if it is not there; its descriptor, or -1 with errno. */
 int tools_root(struct tools *tools);
 
-/*
- * The command of one call: started with its output kept for the result.
- * Directory, output and deadline come from `tools`.
- */
+/* A command that a tool starts, in the workspace. */
+struct command {
+	char *const *argv;
+	char *const *envp;
+	int64_t timeout_ms;
+	size_t output_bytes; /* of the result */
+};
+
+/* Starts it for a call; the reason is the result when that fails. */
 void tools_start(struct tools *tools, jv ref_turn, jv ref_call,
-    char *const *argv, char *const *envp, int64_t timeout_ms, struct run *run);
+    const struct command *command, struct run *run);
 
 void exec_begin(struct tools *tools, jv ref_turn, jv ref_call, struct run *run);
 void fetch_begin(

@@ -273,10 +273,13 @@ class Fetching(exec_tool.TestCase):
 
     def test_options(self):
         config = self.place.env["OC_CONFIG"]
-        self.fetch("-c", config, url="--help", max_chars=500)
+        self.place.fake("oc-fetch-url", out="x" * 10000)
+        step = self.fetch("-c", config, url="--help",
+                          max_chars=5000)["steps"][1]
         entry, = self.place.calls("oc-fetch-url")
-        self.assertEqual(entry["argv"],
-                         ["-c", config, "-n", "500", "--", "--help"])
+        self.assertEqual(entry["argv"], ["-c", config, "--", "--help"])
+        self.assertLessEqual(len(step["output"]), 5000)
+        self.assertGreater(step["cut"], 4000)
 
     def test_refused_address(self):
         self.place.fake("oc-fetch-url", status=77,
