@@ -94,8 +94,9 @@ void runbook_parse(struct runbook *runbook, const char *text, size_t length,
 void runbook_free(struct runbook *runbook);
 /*
  * Whether the word names a program: one of a built-in list of those that
- * operators use (so that a runbook grants the same on a machine that does not
- * have them), an executable file in PATH, or an absolute path to one.
+ * operators use or the absolute path of a script by its ending (so that a
+ * runbook grants the same on a machine that does not have them), an executable
+ * file in PATH, or an absolute path to one.
  */
 bool runbook_is_program(const char *word);
 

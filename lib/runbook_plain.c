@@ -143,6 +143,23 @@ in_path(const char *word, size_t length)
 	return false;
 }
 
+/* /scripts/x.sh, which need not be on the machine that reads this. */
+static bool
+is_script(const char *path, size_t length)
+{
+	static const char *const endings[] = {
+	    ".sh", ".py", ".js", ".mjs", ".pl", ".rb", NULL};
+
+	for (size_t i = 0; endings[i] != NULL; i++) {
+		size_t n = strlen(endings[i]);
+
+		if (length > n + 1 &&
+		    strcmp(path + length - n, endings[i]) == 0)
+			return path[length - n - 1] != '/';
+	}
+	return false;
+}
+
 bool
 runbook_is_program(const char *word)
 {
@@ -151,7 +168,8 @@ runbook_is_program(const char *word)
 	if (length == 0 || strpbrk(word, " \t\n=") != NULL)
 		return false;
 	if (strchr(word, '/') != NULL)
-		return word[0] == '/' && is_executable(word);
+		return word[0] == '/' &&
+		       (is_script(word, length) || is_executable(word));
 	if (length > PROGRAM_NAME_MAX)
 		return false;
 	return runbook_in_list(well_known, word, length) ||

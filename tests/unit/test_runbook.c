@@ -446,6 +446,9 @@ known_programs(void **state)
 	assert_false(runbook_is_program("/bin"));
 	assert_false(runbook_is_program("bin/sh"));
 	assert_false(runbook_is_program("/no/such"));
+	assert_true(runbook_is_program("/no/such.sh"));
+	assert_false(runbook_is_program("no/such.sh"));
+	assert_false(runbook_is_program("/no/.sh"));
 	assert_false(runbook_is_program("no-such-program-anywhere"));
 	assert_false(runbook_is_program(""));
 	assert_false(runbook_is_program("."));

@@ -1,0 +1,66 @@
+#ifndef OC_PLAN_RUNBOOK_RANK_H
+#define OC_PLAN_RUNBOOK_RANK_H
+
+#include "runbook.h"
+#include "runbook_terms.h"
+
+/* How well each operation fits a message, and what fills its placeholders. */
+
+struct choice {
+	const struct runbook_operation *operation;
+	const struct runbook_command *command; /* the best of the operation's */
+	double score;
+	bool tie;   /* another command of the operation fits as well */
+	bool whole; /* every word of the title and of the message is matched */
+	bool in_prose;   /* a word that says something is in the prose */
+	bool in_title;   /* a word that says something is in title or label */
+	bool unmatched;  /* a word that looks like a name is nowhere */
+	double coverage; /* part of the message's words that are matched */
+};
+
+/* Operations with a command that match at all, the best first. */
+struct ranking {
+	struct choice *choice;
+	size_t count;
+};
+
+void ranking_make(struct ranking *ranking, const struct runbook *runbook,
+    const struct asked *asked);
+void ranking_free(struct ranking *ranking);
+
+/* Whether the command only looks, going by itself, its label and its title. */
+bool choice_looks(const struct choice *choice);
+/* Whether it is only the label that says so. */
+bool choice_is_labelled_look(const struct choice *choice);
+/*
+ * Whether the message has a word of that kind; AGAINST counts only where the
+ * operation does not have the word, too.
+ */
+bool choice_is_asked(const struct choice *choice, const struct asked *asked,
+    enum term_kind kind);
+
+struct filling {
+	struct words words; /* the argument vector */
+	const char
+	    *missing; /* name of a placeholder without a value; or NULL */
+	const char *surplus; /* a URL or quotation without a place; or NULL */
+	bool used[ASKED_TOKENS];
+};
+
+/* Fills the command's placeholders from the message. */
+void filling_make(struct filling *filling, const struct choice *choice,
+    const struct asked *asked);
+void filling_free(struct filling *filling);
+
+/*
+ * Sets coverage and unmatched; tokens that fill placeholders (NULL: none) are
+ * not counted.
+ */
+void choice_cover(
+    struct choice *choice, const struct asked *asked, const bool *used);
+/* worker2, /mnt/gigs, nginx:1.27: no word of a language. */
+bool token_is_name(const char *word);
+/* Whether a word of the message is one of the operation's. */
+bool choice_has_token(const struct choice *choice, const struct token *token);
+
+#endif
