@@ -31,31 +31,39 @@ make_mark(const char *key)
 	return xstrndup(digits, KEY_MARK_DIGITS);
 }
 
+static struct backend *
+add_backend(struct backend *first, const char *name,
+    const struct config_provider *provider)
+{
+	struct backend *backend = xcalloc(1, sizeof *backend);
+
+	backend->name = xstrdup(name);
+	backend->base_url = xstrdup(provider->base_url);
+	backend->key_name = xstrdup(provider->key_name);
+	backend->provider = provider_by_kind(provider->kind);
+	backend->key = take_key(provider->key_name, provider->kind);
+	backend->key_mark = make_mark(backend->key);
+	backend->stream = provider->stream;
+	backend->next = first;
+	return backend;
+}
+
 struct backend *
 backends_open(const struct config *config)
 {
 	jv providers = config_get(config, "providers"), value;
+	struct config_provider provider;
 	struct json_iter iter = {0};
 	struct backend *first = NULL;
 	const char *name;
 
+	/* the built-in one is always there, and never in the configuration */
+	providers = json_set(providers, "local", json_object());
 	while (json_next(&iter, providers, &name, &value)) {
-		struct config_provider provider;
-		struct backend *backend;
-
 		jv_free(value);
 		if (!config_provider(config, name, &provider))
 			continue;
-		backend = xcalloc(1, sizeof *backend);
-		backend->name = xstrdup(name);
-		backend->base_url = xstrdup(provider.base_url);
-		backend->key_name = xstrdup(provider.key_name);
-		backend->provider = provider_by_kind(provider.kind);
-		backend->key = take_key(provider.key_name, provider.kind);
-		backend->key_mark = make_mark(backend->key);
-		backend->stream = provider.stream;
-		backend->next = first;
-		first = backend;
+		first = add_backend(first, name, &provider);
 		config_provider_free(&provider);
 	}
 	jv_free(providers);
