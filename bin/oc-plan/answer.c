@@ -24,7 +24,7 @@ answer_init(struct answer *answer)
 	    .state = xcalloc(1, sizeof *answer->state),
 	};
 	answer->state->tools = json_null();
-	answer->state->conversation = json_null();
+	answer->state->taken = json_object();
 }
 
 static void
@@ -42,7 +42,7 @@ free_state(struct answer_state *state)
 	buf_free(&state->parts);
 	buf_free(&state->held);
 	jv_free(state->tools);
-	jv_free(state->conversation);
+	jv_free(state->taken);
 	free(state);
 }
 
@@ -59,13 +59,36 @@ answer_free(struct answer *answer)
 	*answer = (struct answer){0};
 }
 
+/* Adds an entry's ids of calls to an object, as keys. */
+static jv
+add_ids(jv own_ids, jv ref_entry)
+{
+	jv calls = json_get(ref_entry, "calls");
+
+	for (int i = 0, n = json_length(calls); i < n; i++) {
+		jv call = json_at(calls, i);
+
+		own_ids = json_set_bool(
+		    own_ids, json_get_string(call, "id", ""), true);
+		jv_free(call);
+	}
+	jv_free(calls);
+	return own_ids;
+}
+
 void
 answer_expect(struct answer *answer, const struct prompt *prompt)
 {
-	jv_free(answer->state->tools);
-	jv_free(answer->state->conversation);
-	answer->state->tools = json_copy(prompt->tools);
-	answer->state->conversation = json_copy(prompt->conversation);
+	struct answer_state *state = answer->state;
+
+	jv_free(state->tools);
+	state->tools = json_copy(prompt->tools);
+	for (int i = 0, n = json_length(prompt->conversation); i < n; i++) {
+		jv entry = json_at(prompt->conversation, i);
+
+		state->taken = add_ids(state->taken, entry);
+		jv_free(entry);
+	}
 }
 
 /* Control bytes, C1 controls too, become blanks; the length stays. */
@@ -169,37 +192,6 @@ answer_knows_tool(const struct answer *answer, const char *name)
 	return known;
 }
 
-static bool
-has_call(jv ref_calls, const char *id)
-{
-	bool found = false;
-
-	for (int i = 0, n = json_length(ref_calls); i < n && !found; i++) {
-		jv call = json_at(ref_calls, i);
-
-		found = strcmp(json_get_string(call, "id", ""), id) == 0;
-		jv_free(call);
-	}
-	return found;
-}
-
-static bool
-id_is_taken(const struct answer *answer, const char *id)
-{
-	jv conversation = answer->state->conversation;
-	bool taken = has_call(answer->calls, id);
-
-	for (int i = json_length(conversation); i-- > 0 && !taken;) {
-		jv entry = json_at(conversation, i);
-		jv calls = json_get(entry, "calls");
-
-		taken = has_call(calls, id);
-		jv_free(calls);
-		jv_free(entry);
-	}
-	return taken;
-}
-
 bool
 answer_id_is_plain(const char *id)
 {
@@ -232,14 +224,16 @@ static void
 append_call(
     struct answer *answer, const char *wanted, jv own_call, const char **id)
 {
+	jv *taken = &answer->state->taken;
 	char made[ANSWER_ID_MAX + 1];
 
-	if (!answer_id_is_plain(wanted) || id_is_taken(answer, wanted)) {
+	if (!answer_id_is_plain(wanted) || json_has(*taken, wanted)) {
 		do
 			make_id(made);
-		while (id_is_taken(answer, made));
+		while (json_has(*taken, made));
 		wanted = made;
 	}
+	*taken = json_set_bool(*taken, wanted, true);
 	own_call = json_set_string(own_call, "id", wanted);
 	if (id != NULL)
 		*id = json_get_string(own_call, "id", "");

@@ -23,7 +23,7 @@ enum {
 	ANSWER_ID_MAX = 64,
 	ANSWER_BAD_ARGS_MAX = 4096, /* enough to show what went wrong */
 	ANSWER_MESSAGE_MAX = 500,
-	ANSWER_BODY_MAX = 20 * 1000 * 1000, /* Gemini's, for a whole request */
+	REQUEST_MAX = 20 * 1000 * 1000, /* Gemini's limit, with images */
 };
 
 /* A call whose pieces are still coming in (openai). */
@@ -37,10 +37,11 @@ struct answer_piece {
 };
 
 struct answer_state {
-	jv tools, conversation; /* of the prompt */
-	struct buf parts;       /* google: parts as JSON, divided by commas */
-	bool keep_parts;        /* google: they say more than text and calls */
-	size_t mark;            /* google: text up to here is in parts */
+	jv tools;         /* of the prompt */
+	jv taken;         /* ids of the calls in its conversation, as keys */
+	struct buf parts; /* google: parts as JSON, divided by commas */
+	bool keep_parts;  /* google: they say more than text and calls */
+	size_t mark;      /* google: text up to here is in parts */
 	struct answer_piece *pieces; /* openai: ANSWER_CALLS_MAX of them */
 	size_t piece_count;
 	enum { THINK_LEAD, THINK_INSIDE, THINK_OVER } think; /* openai */

@@ -67,7 +67,7 @@ write_image(struct contents *contents, jv ref_media)
 	body_string(out, "mimeType", json_get_string(ref_media, "mime", ""));
 	body_key(out, "data");
 	buf_add_byte(out, '"');
-	if (media_base64(out, path, ANSWER_BODY_MAX)) {
+	if (media_base64(out, path, REQUEST_MAX)) {
 		buf_add_string(out, "\"}");
 	} else if (errno == EFBIG) {
 		contents->problem = "the request with its images is larger "
@@ -377,7 +377,7 @@ google_body(struct buf *out, const struct prompt *prompt, const char **problem)
 	buf_add_byte(out, '}');
 	if (contents.problem == NULL && contents.role == NULL)
 		contents.problem = "there is no message to answer";
-	if (contents.problem == NULL && out->length - start > ANSWER_BODY_MAX)
+	if (contents.problem == NULL && out->length - start > REQUEST_MAX)
 		contents.problem = "the request is larger than 20 MB";
 	if (contents.problem != NULL)
 		*problem = contents.problem;

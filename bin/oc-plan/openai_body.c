@@ -37,7 +37,7 @@ write_image_part(struct buf *out, jv ref_media)
 	    "{\"type\":\"image_url\",\"image_url\":"
 	    "{\"url\":\"data:%s;base64,",
 	    json_get_string(ref_media, "mime", ""));
-	if (media_base64(out, path, ANSWER_BODY_MAX)) {
+	if (media_base64(out, path, REQUEST_MAX)) {
 		buf_add_string(out, "\"}}");
 		return true;
 	}
@@ -333,7 +333,7 @@ openai_body(struct buf *out, const struct prompt *prompt, const char **problem)
 		buf_printf(out, "%lld", (long long)prompt->max_output);
 	}
 	buf_add_byte(out, '}');
-	if (fits && out->length - start <= ANSWER_BODY_MAX)
+	if (fits && out->length - start <= REQUEST_MAX)
 		return true;
 	*problem = too_large;
 	return false;

@@ -71,8 +71,8 @@ void answer_init(struct answer *answer);
 void answer_free(struct answer *answer);
 /*
  * Tells what was asked: the tools whose calls a model may write as text, and
- * the ids that are taken.  Keeps references of its own to both.  Without it
- * no text becomes a call.
+ * the ids that are taken.  Keeps what it needs; the conversation may be
+ * released after this and `body`.  Without it no text becomes a call.
  */
 void answer_expect(struct answer *answer, const struct prompt *prompt);
 /*
