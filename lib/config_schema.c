@@ -43,7 +43,7 @@ static const struct schema_key key[] = {
 
 {"models", SCHEMA_MAP, .keys = SCHEMA_MODEL},
 {"models.*.images", SCHEMA_BOOL, DEFAULT("null")},
-{"models.*.context", SCHEMA_INT, DEFAULT("null"), RANGE(1, ANY_MAX)},
+{"models.*.context", SCHEMA_INT, DEFAULT("null"), RANGE(1, ANY_MAX)}, /* gateway */
 {"models.*.max_output", SCHEMA_INT, DEFAULT("null"), RANGE(1, ANY_MAX)},
 {"models.*.price", SCHEMA_OBJECT, DEFAULT("null")},
 {"models.*.price.input", SCHEMA_NUMBER, GIVEN, RANGE(0, ANY_MAX)},
