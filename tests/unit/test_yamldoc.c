@@ -51,50 +51,50 @@ refuse(const char *text, const char *place, const char *word)
 	free(problem);
 }
 
+static const struct {
+	const char *text;
+	enum yamldoc_kind kind;
+} example[] = {
+    {"~", YAMLDOC_NULL},
+    {"null", YAMLDOC_NULL},
+    {"NULL", YAMLDOC_NULL},
+    {"", YAMLDOC_NULL},
+    {"nULL", YAMLDOC_STRING},
+    {"true", YAMLDOC_BOOL},
+    {"False", YAMLDOC_BOOL},
+    {"yes", YAMLDOC_STRING},
+    {"on", YAMLDOC_STRING},
+    {"n", YAMLDOC_STRING},
+    {"0", YAMLDOC_INT},
+    {"-12", YAMLDOC_INT},
+    {"+7", YAMLDOC_INT},
+    {"010", YAMLDOC_INT},
+    {"0o17", YAMLDOC_INT},
+    {"0x1f", YAMLDOC_INT},
+    {"0o8", YAMLDOC_STRING},
+    {"0x", YAMLDOC_STRING},
+    {"1_000", YAMLDOC_STRING},
+    {"1.5", YAMLDOC_FLOAT},
+    {".5", YAMLDOC_FLOAT},
+    {"1.", YAMLDOC_FLOAT},
+    {"1e3", YAMLDOC_FLOAT},
+    {"-.inf", YAMLDOC_FLOAT},
+    {".nan", YAMLDOC_FLOAT},
+    {".", YAMLDOC_STRING},
+    {"1e", YAMLDOC_STRING},
+    {"1:30", YAMLDOC_STRING},
+    {"2026-11-22", YAMLDOC_STRING},
+    {"\"5\"", YAMLDOC_STRING},
+    {"'true'", YAMLDOC_STRING},
+    {"!!str 5", YAMLDOC_STRING},
+    {"! 5", YAMLDOC_STRING},
+    {"!!int 5", YAMLDOC_INT},
+    {"|\n  5", YAMLDOC_STRING},
+};
+
 static void
 plain_scalars_follow_the_core_schema(void **state)
 {
-	static const struct {
-		const char *text;
-		enum yamldoc_kind kind;
-	} example[] = {
-	    {"~", YAMLDOC_NULL},
-	    {"null", YAMLDOC_NULL},
-	    {"NULL", YAMLDOC_NULL},
-	    {"", YAMLDOC_NULL},
-	    {"nULL", YAMLDOC_STRING},
-	    {"true", YAMLDOC_BOOL},
-	    {"False", YAMLDOC_BOOL},
-	    {"yes", YAMLDOC_STRING},
-	    {"on", YAMLDOC_STRING},
-	    {"n", YAMLDOC_STRING},
-	    {"0", YAMLDOC_INT},
-	    {"-12", YAMLDOC_INT},
-	    {"+7", YAMLDOC_INT},
-	    {"010", YAMLDOC_INT},
-	    {"0o17", YAMLDOC_INT},
-	    {"0x1f", YAMLDOC_INT},
-	    {"0o8", YAMLDOC_STRING},
-	    {"0x", YAMLDOC_STRING},
-	    {"1_000", YAMLDOC_STRING},
-	    {"1.5", YAMLDOC_FLOAT},
-	    {".5", YAMLDOC_FLOAT},
-	    {"1.", YAMLDOC_FLOAT},
-	    {"1e3", YAMLDOC_FLOAT},
-	    {"-.inf", YAMLDOC_FLOAT},
-	    {".nan", YAMLDOC_FLOAT},
-	    {".", YAMLDOC_STRING},
-	    {"1e", YAMLDOC_STRING},
-	    {"1:30", YAMLDOC_STRING},
-	    {"2026-11-22", YAMLDOC_STRING},
-	    {"\"5\"", YAMLDOC_STRING},
-	    {"'true'", YAMLDOC_STRING},
-	    {"!!str 5", YAMLDOC_STRING},
-	    {"! 5", YAMLDOC_STRING},
-	    {"!!int 5", YAMLDOC_INT},
-	    {"|\n  5", YAMLDOC_STRING},
-	};
-
 	(void)state;
 	for (size_t i = 0; i < sizeof example / sizeof example[0]; i++) {
 		struct yamldoc doc;
