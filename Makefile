@@ -8,7 +8,7 @@ CC      = gcc
 
 DEPS_BUILD = gcc libc6-dev pkg-config libcurl4-openssl-dev libjq-dev \
 	libyaml-dev libssl-dev libbsd-dev libmd-dev libxml2-dev libseccomp-dev
-DEPS_CHECK = libcmocka-dev python3 python3-jsonschema jq valgrind strace procps git
+DEPS_CHECK = libcmocka-dev openssl python3 python3-jsonschema jq valgrind strace procps git
 DEPS_LINT  = clang clang-format clang-tidy libclang-rt-14-dev cppcheck \
 	shellcheck mandoc
 

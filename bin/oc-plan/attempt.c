@@ -323,6 +323,8 @@ read_answer(struct work *work, enum http_failure failure)
 
 	if (answer->error != ANSWER_OK)
 		return; /* an event of the stream told it */
+	if (http_repeated(work->transfer))
+		work->retried = true; /* as good as a retry of ours */
 	if (failure == HTTP_CUT && answer->finished)
 		failure = HTTP_OK; /* all was said before it broke off */
 	if (failure != HTTP_OK) {
@@ -385,6 +387,7 @@ send_request(struct work *work)
 	    .idle_ms = config_int(config, "limits.idle_s") * 1000,
 	    .total_ms = call_ms,
 	    .answer_max = ANSWER_BODY_MAX,
+	    .once = work->retried,
 	    .on_body = on_body,
 	    .done = on_done,
 	    .arg = work,
