@@ -153,6 +153,27 @@ is_word(
 	return is;
 }
 
+/*
+ * The program that a command starts, as PATH finds it: it may be a link to a
+ * file elsewhere.
+ */
+static bool
+is_program(const struct target *target, const char *word)
+{
+	const char *at = strchr(word, '/') == NULL ? getenv("PATH") : NULL;
+	bool found = false;
+
+	while (at != NULL && !found) {
+		size_t length = strcspn(at, ":");
+		char *path = xasprintf("%.*s/%s", (int)length, at, word);
+
+		found = is_target(target, path);
+		free(path);
+		at = at[length] == ':' ? at + length + 1 : NULL;
+	}
+	return found;
+}
+
 /* jobs/<name>.js grants whatever lies there under such a name. */
 static bool
 fits_placeholder(const struct tools *tools, const struct target *target,
@@ -195,6 +216,9 @@ is_of_command(const struct tools *tools, const struct target *target,
 	for (size_t i = 0; i < command->count; i++) {
 		const struct runbook_part *part = &command->part[i];
 
+		if (i == 0 && part->kind == RUNBOOK_LITERAL &&
+		    is_program(target, part->text))
+			return true;
 		if (part->kind == RUNBOOK_LITERAL
 			? is_word(tools, target, part->text)
 			: part->kind != RUNBOOK_MORE &&

@@ -162,6 +162,11 @@ class Protected(exec_tool.FileCase):
                      self.shared / "other.sh", "conf/other.yaml"):
             self.assert_ok(self.write(path))
 
+    def test_program_that_is_a_link(self):
+        (self.shared / "tool.sh").write_text("old\n")
+        (self.place.fakes / "deploy").symlink_to(self.shared / "tool.sh")
+        self.assert_protected(self.shared / "tool.sh")
+
     def test_git(self):
         (self.workspace / ".git").mkdir()
         (self.workspace / "inner").symlink_to(".git")
