@@ -60,6 +60,18 @@ is_variable(const char *text)
 }
 
 static const char *
+variable_wrong(const char *text)
+{
+	if (!is_variable(text))
+		return "the NAME of an environment variable (capital letters, "
+		       "digits and `_`), never a key itself";
+	/* a key's variable is wiped from the environment */
+	if (strcmp(text, "PATH") == 0 || strcmp(text, "HOME") == 0)
+		return "another variable: this one is no key's";
+	return NULL;
+}
+
+static const char *
 url_wrong(const char *text)
 {
 	size_t host;
@@ -127,11 +139,7 @@ config_text_wrong(enum schema_type type, const char *text)
 				      : "a model as PROVIDER/MODEL, as in "
 					"`google/gemini-2.5-flash`";
 	case SCHEMA_VARIABLE:
-	case SCHEMA_TOOL_VARIABLE:
-		return is_variable(text)
-			   ? NULL
-			   : "the NAME of an environment variable (capital "
-			     "letters, digits and `_`), never a key itself";
+	case SCHEMA_TOOL_VARIABLE: return variable_wrong(text);
 	case SCHEMA_PATH:
 		return *text == '/' || strncmp(text, "~/", 2) == 0
 			   ? NULL
