@@ -132,6 +132,8 @@ call_finish(struct call *call)
 
 	task_free(&call->run.task);
 	call->run.running = false;
+	if (!ok && call->run.tidy != NULL)
+		call->run.tidy(&call->run.text);
 	end(call, ok, details);
 }
 

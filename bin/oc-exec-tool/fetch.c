@@ -38,6 +38,21 @@ find_program(void)
 	return xstrdup(FETCH_PROGRAM);
 }
 
+/*
+ * The reason for a failure is a line of oc-fetch-url's log.  The model needs
+ * neither time nor pid, and a result that is the same again must look so.
+ */
+static void
+drop_log_prefix(struct buf *text)
+{
+	const char *name = strstr(buf_string(text), " " FETCH_PROGRAM "[");
+	const char *end = name != NULL ? strstr(name, "]: ") : NULL;
+
+	if (end != NULL &&
+	    memchr(text->data, '\n', (size_t)(end - text->data)) == NULL)
+		buf_drop(text, (size_t)(end - text->data) + strlen("]: "));
+}
+
 void
 fetch_begin(struct tools *tools, jv ref_turn, jv ref_call, struct run *run)
 {
@@ -67,6 +82,7 @@ fetch_begin(struct tools *tools, jv ref_turn, jv ref_call, struct run *run)
 		1000,
 	    .output_bytes = (size_t)most};
 	tools_start(tools, ref_turn, ref_call, &command, run);
+	run->tidy = drop_log_prefix;
 	/* even a refusal may quote what the other side said */
 	run->taint = "web";
 out:

@@ -38,6 +38,7 @@ struct run {
 	struct task task;
 	bool ok; /* else: the result is here already */
 	struct buf text;
+	void (*tidy)(struct buf *text); /* NULL: what was printed is the text */
 	const char *taint; /* what the result taints the turn with, or NULL */
 };
 void run_free(struct run *run);

@@ -283,9 +283,12 @@ class Fetching(exec_tool.TestCase):
 
     def test_refused_address(self):
         self.place.fake("oc-fetch-url", status=77,
-                        err="oc-fetch-url: 10.0.0.1 is private\n")
+                        err="2026-11-22T10:36:32.208Z error oc-fetch-url[81]:"
+                        " 10.0.0.1 is private\n")
         step = self.fetch(url="http://10.0.0.1/")["steps"][1]
-        self.assert_refused(step, "10.0.0.1 is private")
+        self.assert_refused(step)
+        self.assertEqual(step["output"],
+                         "10.0.0.1 is private\n[exit status 77]")
 
     def test_not_installed(self):
         (self.place.fakes / "oc-fetch-url").unlink()
