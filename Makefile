@@ -125,7 +125,11 @@ benchers: $(BENCH:%=$(B)/tests/bench/%)
 
 unit-tests: $(UNIT:%=$(B)/tests/unit/%)
 
-check: all unit-tests
+# The packages are looked for first; pkg-config is asked when a Makefile is
+# read, so what was just installed is seen by a make of its own.
+check: deps-check
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2) check-now
+check-now: all unit-tests
 	tests/run $(B)
 
 check-asan:
@@ -153,7 +157,7 @@ lint:
 	cppcheck -q --enable=warning,portability,performance --error-exitcode=1 \
 		--inline-suppr --suppressions-list=tests/cppcheck.supp \
 		--std=c11 -D_GNU_SOURCE -DOC_VERSION='""' -Ilib lib bin
-	shellcheck $(wildcard .ci/run bin/*/*.sh tests/fuzz/run tests/bench/run share/examples/*.sh)
+	shellcheck $(wildcard .ci/run bin/*/*.sh tests/fuzz/run share/first-run share/examples/*.sh)
 	mandoc -Tlint -W warning $(MANUALS)
 tidy:
 	clang-tidy --quiet $(wildcard lib/*.c bin/*/*.c) -- $(filter-out -W%,$(ALL_CFLAGS))
@@ -164,7 +168,7 @@ format:
 # ---- for people
 
 # Only what is missing is installed, and nothing else is touched.
-install_missing = missing=; for p in $(1); do \
+install_missing = missing=; command -v dpkg-query >/dev/null || exit 0; for p in $(1); do \
 	dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed' || missing="$$missing $$p"; done; \
 	[ -z "$$missing" ] || { echo "installing:$$missing" >&2; \
 	[ "$$(id -u)" = 0 ] && sudo= || sudo=sudo; \
@@ -173,6 +177,8 @@ install_missing = missing=; for p in $(1); do \
 
 deps:
 	@$(call install_missing,$(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_LINT))
+deps-check:
+	@$(call install_missing,$(DEPS_BUILD) $(DEPS_CHECK))
 deps-build:
 	@$(call install_missing,$(DEPS_BUILD))
 
@@ -202,5 +208,5 @@ dist:
 clean:
 	rm -rf $(B)
 
-.PHONY: all help unit-tests check check-asan check-valgrind fuzz-build fuzzers fuzz benchers \
-	bench lint tidy format deps deps-build run install uninstall dist clean
+.PHONY: all help unit-tests check check-asan check-valgrind check-now fuzz-build fuzzers fuzz benchers \
+	bench lint tidy format deps deps-check deps-build run install uninstall dist clean

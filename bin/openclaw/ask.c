@@ -155,7 +155,8 @@ print_turn(const struct ask *ask, jv ref_turn)
 		}
 		jv_free(media);
 	}
-	buf_add_byte(&out, '\n');
+	if (out.length == 0 || out.data[out.length - 1] != '\n')
+		buf_add_byte(&out, '\n');
 	io_write_stdout(out.data, out.length);
 	jv_free(text);
 	buf_free(&out);

@@ -10,7 +10,7 @@ from fake.model import ModelServer
 PIPELINE = ("oc-route-model | oc-loop -- 'oc-plan | oc-exec-tool'")
 AGENTS = """# Machine
 
-## List what there is
+## Show the inventory of lamps
 inventory --all
 
 ## Say a word
@@ -219,7 +219,7 @@ class Pipeline(Case):
     def test_no_key_and_no_network(self):
         self.place.config({"primary_model": "google/gemini-2.5-flash",
                            "fallbacks": ["local/runbook"]})
-        turn = self.ask_one("list what there is")
+        turn = self.ask_one("show me the inventory")
         self.assertIn("two lamps", turn["reply"]["text"])
         self.assertEqual(turn["steps"][0]["model"], "local/runbook")
 
