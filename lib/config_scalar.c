@@ -60,13 +60,13 @@ is_variable(const char *text)
 }
 
 static const char *
-variable_wrong(const char *text)
+variable_wrong(const char *text, bool of_key)
 {
 	if (!is_variable(text))
 		return "the NAME of an environment variable (capital letters, "
 		       "digits and `_`), never a key itself";
 	/* a key's variable is wiped from the environment */
-	if (strcmp(text, "PATH") == 0 || strcmp(text, "HOME") == 0)
+	if (of_key && (strcmp(text, "PATH") == 0 || strcmp(text, "HOME") == 0))
 		return "another variable: this one is no key's";
 	return NULL;
 }
@@ -138,8 +138,8 @@ config_text_wrong(enum schema_type type, const char *text)
 		return is_model(text) ? NULL
 				      : "a model as PROVIDER/MODEL, as in "
 					"`google/gemini-2.5-flash`";
-	case SCHEMA_VARIABLE:
-	case SCHEMA_TOOL_VARIABLE: return variable_wrong(text);
+	case SCHEMA_VARIABLE: return variable_wrong(text, true);
+	case SCHEMA_TOOL_VARIABLE: return variable_wrong(text, false);
 	case SCHEMA_PATH:
 		return *text == '/' || strncmp(text, "~/", 2) == 0
 			   ? NULL

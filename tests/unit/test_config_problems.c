@@ -117,6 +117,7 @@ values_of_each_kind_are_checked(void **state)
 	refuse("litellm_base_url: http://", "f:1:19:", "host");
 	refuse("litellm_base_url: http://a?key=b", "f:1:19:", "`?`");
 	refuse("litellm_base_url: 'http://a b'", "f:1:19:", "spaces");
+	accept("tools: {exec: {env: [PATH, LANG]}}");
 	refuse("providers: {x: {key: PATH}}", "f:1:22:", "no key's");
 	refuse("tools: {exec: {env: [lang]}}", "f:1:22:", "NAME");
 	refuse("tools: {exec: {env: [9A]}}", "f:1:22:", "NAME");
