@@ -557,7 +557,6 @@ work_start(struct planner *planner, jv own_turn)
 	work->turn = own_turn;
 	work->failed = json_array();
 	work->prompt.conversation = json_null();
-	answer_init(&work->answer);
 	TAILQ_INSERT_TAIL(&planner->works, work, entry);
 	planner->count++;
 	ask_next(work);
