@@ -57,6 +57,7 @@ FAULTS = {
     "drip": ({"fault": "drip"}, 1),
     "huge": ({"text": "half a", "fault": "huge"}, 1),
 }
+STREAMS_ONLY = ("unfinished",)  # a whole answer that is JSON is complete
 
 
 class Fallback(support.TestCase):
@@ -69,14 +70,17 @@ class Fallback(support.TestCase):
         self.server.script("second", {"text": "from the second"})
         self.configure()
 
-    def configure(self, **limits):
+    def configure(self, stream=True, **limits):
         self.place.env.update(KEYS)
         self.place.agents(AGENTS)
         self.place.config({
             "primary_model": "google/first",
             "fallbacks": ["openai/second", "local/runbook"],
             "litellm_base_url": self.server.url,
-            "providers": {"google": {"base_url": self.server.google_url}},
+            "providers": {
+                "google": {"base_url": self.server.google_url,
+                           "stream": stream},
+                "openai": {"stream": stream}},
             "workspace": str(self.place.workspace),
             "limits": LIMITS | limits})
 
@@ -103,15 +107,16 @@ class Fallback(support.TestCase):
         self.assertEqual(record["reply"]["text"], text, record)
         self.assertEqual(record["steps"][-1]["model"], model, record)
 
-    def each_fault(self, provider):
+    def each_fault(self, provider, without=()):
         """All at once, so that they also may not disturb each other."""
-        turns = []
-        for name, (answer, _) in FAULTS.items():
+        turns, faults = [], {
+            k: v for k, v in FAULTS.items() if k not in without}
+        for name, (answer, _) in faults.items():
             self.server.script(name, answer)
             turns.append(self.turn(name, f"{provider}/{name}",
                                    "openai/second"))
         records = self.plan(*turns)
-        for name, (_, most) in FAULTS.items():
+        for name, (_, most) in faults.items():
             with self.subTest(name):
                 self.assert_replied_by(
                     records[name], "openai/second", "from the second")
@@ -123,6 +128,15 @@ class Fallback(support.TestCase):
 
     def test_each_fault_of_litellm(self):
         self.each_fault("openai")
+
+    def test_each_fault_without_streams(self):
+        self.configure(stream=False)
+        self.each_fault("google", STREAMS_ONLY)
+        self.assertFalse(any(r.stream for r in self.server.requests))
+
+    def test_each_fault_of_litellm_without_streams(self):
+        self.configure(stream=False)
+        self.each_fault("openai", STREAMS_ONLY)
 
     def test_no_address_and_nobody_listening(self):
         with socket.socket() as free:

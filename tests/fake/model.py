@@ -61,7 +61,7 @@ FAULTS = {
     "cut_text": "breaks off after the first piece of text",
     "cut_call": "breaks off in the midst of the first call",
     "cut_end": "breaks off before it says that it is finished",
-    "unfinished": "ends in good order without saying that it is finished",
+    "unfinished": "ends a stream in good order before it is finished",
     "stall": "falls silent after the first piece of text",
     "malformed": "sends an event that is not JSON after the first text",
     "error": "sends an error inside the stream after the first text",
