@@ -119,6 +119,8 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 1024
 
     def handle_error(self, request, client_address):
+        if isinstance(sys.exc_info()[1], ConnectionError):
+            return  # a client that was killed
         self.telegram.complaints.append(repr(sys.exc_info()[1]))
         super().handle_error(request, client_address)
 
