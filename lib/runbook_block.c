@@ -21,12 +21,13 @@ reader_comment(struct runbook_reader *r, struct runbook_line line)
 	line_trim(&line);
 	buf_clear(&r->comment);
 	runbook_clean(&r->comment, line.text, line.length);
-	reader_add_prose(r, line.text, line.length);
 	r->above = ABOVE_COMMAND;
 	r->bare = false;
 	colon = memmem(line.text, line.length, ": ", 2);
-	if (colon == NULL || colon == line.text || r->block == BLOCK_OTHER)
+	if (colon == NULL || colon == line.text || r->block == BLOCK_OTHER) {
+		reader_add_prose(r, line.text, line.length);
 		return;
+	}
 	rest = (struct runbook_line){.text = colon + 1,
 	    .length = line.length - (size_t)(colon + 1 - line.text)};
 	line_trim(&rest);
@@ -34,9 +35,13 @@ reader_comment(struct runbook_reader *r, struct runbook_line line)
 	command = xstrndup(rest.text, rest.length);
 	if (strlen(command) == rest.length)
 		plain = runbook_plain(command, false, r->is_program, &why);
-	if (plain != RUNBOOK_PLAIN_PROSE)
+	if (plain != RUNBOOK_PLAIN_PROSE) {
+		line.length = (size_t)(colon - line.text);
 		reader_add_command(
 		    r, command, rest.length, line.number, label, why);
+		buf_clear(&r->comment);
+	}
+	reader_add_prose(r, line.text, line.length);
 	free(label);
 	free(command);
 }

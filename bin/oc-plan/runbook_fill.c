@@ -134,8 +134,10 @@ find_value(struct filler *f, const struct runbook_part *part, bool optional)
 		value = take_kind(f, TOKEN_QUOTED);
 	if (value == NULL)
 		value = take_kind(f, TOKEN_URL);
-	if (value == NULL && !optional)
+	if (value == NULL && !optional) {
 		value = take_left(f);
+		f->filling->guessed = f->filling->guessed || value != NULL;
+	}
 	return value;
 }
 

@@ -15,7 +15,7 @@
 static const char intro[] = "This is the built-in runbook, no model.\n\n";
 
 /* The best must have this much more than the second. */
-static const double CLEAR = 1.25;
+static const double CLEAR = 1.25, CLEAR_LOOK = 1.02;
 /* The part of the message's words that an operation must have. */
 static const double COVER_LOOK = 0.3, COVER_ACT = 0.5;
 
@@ -118,6 +118,7 @@ objection(const struct choice *c, const struct asked *asked)
 	bool look = choice_looks(c);
 	bool see = asked->question || choice_is_asked(c, asked, TERM_LOOK);
 	bool act = choice_is_asked(c, asked, TERM_ACT);
+	bool strange = choice_stranger(c, asked) != NULL;
 
 	if (c->command->refused != NULL)
 		return "AGENTS.md has a command for that, but it cannot be run "
@@ -125,17 +126,22 @@ objection(const struct choice *c, const struct asked *asked)
 	if (c->tie && !look)
 		return "AGENTS.md has more than one command for that; say the "
 		       "one that you want. The first is";
-	if (look && choice_is_labelled_look(c) && act && !see)
+	if (!asked->question && choice_is_asked(c, asked, TERM_AGAINST))
+		return "Nothing was run. AGENTS.md has no command against "
+		       "that, only";
+	if (choice_is_labelled_look(c) && (act || strange) && !see)
 		return "AGENTS.md does not say how that is done, only how to "
 		       "look at it.";
-	if (look)
+	if (look && (see || !strange))
 		return NULL;
-	if (choice_is_asked(c, asked, TERM_AGAINST))
-		return "Nothing was run. AGENTS.md has no command against "
-		       "that, only for it.";
-	if (asked->question || (see && !act))
-		return "Nothing was run, because that is a question. To have "
-		       "it done, ask in the words of the heading.";
+	if (!look && (asked->question || (see && !act)))
+		return "Nothing was run, because you did not ask for it to be "
+		       "done. If you want that, say it in the words of the "
+		       "heading.";
+	if (strange || (!look && !act && c->faint && !asked_has_url(asked)))
+		return "Nothing was run, because the message may mean another "
+		       "thing. If you want that, say it in the words of the "
+		       "heading.";
 	return NULL;
 }
 
@@ -158,6 +164,10 @@ fill_and_propose(struct answer *answer, const struct runbook *runbook,
 		explain(answer, c,
 		    "Nothing was run, because the message holds more than the "
 		    "command takes.");
+	} else if (filling.guessed && c->titled < 0.5) {
+		explain(answer, c,
+		    "Nothing was run, because it is not certain that this was "
+		    "meant.");
 	} else if (c->unmatched ||
 		   c->coverage < (choice_looks(c) ? COVER_LOOK : COVER_ACT)) {
 		explain(answer, c,
@@ -172,6 +182,21 @@ fill_and_propose(struct answer *answer, const struct runbook *runbook,
 		propose(answer, &filling.words, ref_turn);
 	}
 	filling_free(&filling);
+}
+
+/*
+ * Whether the first is meant and not the second.  Looking at the wrong one
+ * does no harm.
+ */
+static bool
+is_clear(const struct choice *first, const struct choice *second)
+{
+	bool looks_both = choice_looks(first) && choice_looks(second);
+
+	if (first->whole && !second->whole)
+		return true;
+	return first->score >=
+	       (looks_both ? CLEAR_LOOK : CLEAR) * second->score;
 }
 
 /* False when no operation comes near. */
@@ -190,8 +215,7 @@ choose(struct answer *answer, const struct runbook *runbook,
 		(best->in_title || (best->in_prose && choice_looks(best)));
 	if (!found)
 		goto done;
-	if (ranking.count > 1 && best[0].score < CLEAR * best[1].score &&
-	    !(best[0].whole && !best[1].whole)) {
+	if (ranking.count > 1 && !is_clear(&best[0], &best[1])) {
 		say(answer, intro);
 		runbook_offer(&answer->text, &ranking);
 		goto done;

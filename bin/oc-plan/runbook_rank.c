@@ -11,6 +11,8 @@
  */
 static const double TITLE = 3, LABEL = 2.5, PROSE = 1.2, COMMAND = 1.3;
 static const double WEAK = 0.3; /* of run, show and the like */
+/* What does more than look, where the message wants to see something. */
+static const double NOT_WISHED = 0.6;
 
 enum {
 	COMMANDS_RANKED = 100, /* of one operation; nobody writes more */
@@ -74,7 +76,7 @@ weigh(double *weight, double *own, const struct terms *asked,
 	read_label(&label, c);
 	read_command(&command, c);
 	for (size_t t = 0; t < asked->count; t++) {
-		const char *term = asked->term[t].text;
+		const struct term *term = &asked->term[t];
 
 		own[t] = greater(LABEL * terms_match(&label, term),
 		    COMMAND * terms_match(&command, term));
@@ -105,8 +107,8 @@ takes_url(const struct runbook_command *c)
 	return false;
 }
 
-static bool
-has_url(const struct asked *asked)
+bool
+asked_has_url(const struct asked *asked)
 {
 	for (size_t i = 0; i < asked->tokens; i++)
 		if (asked->token[i].kind == TOKEN_URL)
@@ -151,7 +153,7 @@ static void
 choose_command(struct choice *choice, const struct runbook_operation *o,
     const struct weights *w, const struct asked *asked)
 {
-	bool grant = has_grant(o), url = has_url(asked);
+	bool grant = has_grant(o), url = asked_has_url(asked);
 	struct places places;
 	double second = 0;
 
@@ -233,7 +235,7 @@ look_at_title(struct choice *c, const struct asked *asked)
 	    TERMS_MAX);
 	read_label(&label, c->command);
 	for (size_t i = 0; i < asked->terms.count; i++) {
-		const char *term = asked->terms.term[i].text;
+		const struct term *term = &asked->terms.term[i];
 
 		if (asked->terms.term[i].kind == TERM_PLAIN &&
 		    (terms_match(&title, term) > 0 ||
@@ -247,11 +249,17 @@ look_at_title(struct choice *c, const struct asked *asked)
 		if (title.term[i].kind != TERM_PLAIN)
 			continue;
 		plain++;
-		found += terms_match(&asked->terms, title.term[i].text) > 0;
+		found += terms_match(&asked->terms, &title.term[i]) > 0;
 	}
 	c->whole = plain > 0 && found == plain && c->coverage >= 1;
 	if (plain > 0)
-		c->score *= 1 + 0.3 * (double)found / (double)plain;
+		c->titled = (double)found / (double)plain;
+	c->score *= 1 + 0.3 * c->titled;
+	c->faint = found < 2 && c->titled < 0.5;
+	if (!choice_looks(c) &&
+	    (asked->question || (choice_is_asked(c, asked, TERM_LOOK) &&
+				    !choice_is_asked(c, asked, TERM_ACT))))
+		c->score *= NOT_WISHED;
 	terms_free(&title);
 	terms_free(&prose);
 	terms_free(&label);
@@ -314,7 +322,7 @@ match_token(const struct terms *all, const struct token *token, bool *plain)
 	terms_read(&terms, token->text, strlen(token->text), ASKED_TERMS);
 	for (size_t i = 0; i < terms.count; i++) {
 		*plain = *plain || terms.term[i].kind == TERM_PLAIN;
-		matched = matched || terms_match(all, terms.term[i].text) > 0;
+		matched = matched || terms_match(all, &terms.term[i]) > 0;
 	}
 	terms_free(&terms);
 	return matched;
@@ -379,11 +387,8 @@ first_is_look(const char *text)
 
 	if (n == 0)
 		return false;
-	for (size_t i = 0; asking[i] != NULL; i++)
-		if (strlen(asking[i]) == n &&
-		    strncasecmp(asking[i], text, n) == 0)
-			return true;
-	return term_kind_of(text, n) == TERM_LOOK;
+	return word_is_in(asking, text, n) ||
+	       term_kind_of(text, n) == TERM_LOOK;
 }
 
 /* Programs that only look whatever their arguments are. */
@@ -426,6 +431,30 @@ choice_is_labelled_look(const struct choice *choice)
 	return look && !act;
 }
 
+const char *
+choice_stranger(const struct choice *choice, const struct asked *asked)
+{
+	static const char *const willing[] = {"add", "bring", "call", "create",
+	    "deliver", "fetch", "generate", "grab", "invoke", "make", "new",
+	    "prepare", "process", "produce", "pull", "put", "send", "three",
+	    "two", "use", NULL};
+
+	for (size_t i = 0; i < asked->tokens; i++) {
+		const struct token *token = &asked->token[i];
+		size_t length = strlen(token->text);
+		enum term_kind kind = term_kind_of(token->text, length);
+
+		if (token->kind == TOKEN_URL || kind == TERM_STOP)
+			continue;
+		if (kind == TERM_ACT || kind == TERM_LOOK ||
+		    choice_has_token(choice, token) ||
+		    word_is_in(willing, token->text, length))
+			return NULL;
+		return token->text;
+	}
+	return NULL;
+}
+
 bool
 choice_is_asked(
     const struct choice *choice, const struct asked *asked, enum term_kind kind)
@@ -440,7 +469,7 @@ choice_is_asked(
 		is = is ||
 		     (asked->terms.term[i].kind == kind &&
 			 (kind != TERM_AGAINST ||
-			     terms_match(&own, asked->terms.term[i].text) < 1));
+			     terms_match(&own, &asked->terms.term[i]) < 1));
 	terms_free(&own);
 	return is;
 }

@@ -15,6 +15,8 @@ struct choice {
 	bool in_prose;   /* a word that says something is in the prose */
 	bool in_title;   /* a word that says something is in title or label */
 	bool unmatched;  /* a word that looks like a name is nowhere */
+	double titled;   /* part of the title's words that are in the message */
+	bool faint;      /* that is one word, and less than half of them */
 	double coverage; /* part of the message's words that are matched */
 };
 
@@ -28,6 +30,8 @@ void ranking_make(struct ranking *ranking, const struct runbook *runbook,
     const struct asked *asked);
 void ranking_free(struct ranking *ranking);
 
+bool asked_has_url(const struct asked *asked);
+
 /* Whether the command only looks, going by itself, its label and its title. */
 bool choice_looks(const struct choice *choice);
 /* Whether it is only the label that says so. */
@@ -39,10 +43,19 @@ bool choice_is_labelled_look(const struct choice *choice);
 bool choice_is_asked(const struct choice *choice, const struct asked *asked,
     enum term_kind kind);
 
+/*
+ * The first word of the message that says something, if it is none of the
+ * operation's and none that asks for things in general: "remind me of the
+ * brief" is no wish for the brief.  NULL if there is none.
+ */
+const char *choice_stranger(
+    const struct choice *choice, const struct asked *asked);
+
 struct filling {
 	struct words words; /* the argument vector */
 	const char
 	    *missing; /* name of a placeholder without a value; or NULL */
+	bool guessed; /* a value is merely the one word that was left */
 	const char *surplus; /* a URL or quotation without a place; or NULL */
 	bool used[ASKED_TOKENS];
 };

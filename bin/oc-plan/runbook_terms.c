@@ -9,10 +9,10 @@ static const char *const look_words[] = {"check", "checking", "display",
     "inspect", "list", "look", "looking", "print", "see", "show", "showing",
     "state", "status", "view", NULL};
 static const char *const act_words[] = {"begin", "do", "execute", "executing",
-    "fire", "go", "kick", "launch", "launching", "perform", "queue", "queued",
-    "queueing", "queuing", "rerun", "run", "running", "runs", "start",
-    "started", "starting", "starts", "trigger", "triggered", "triggering",
-    "triggers", NULL};
+    "fire", "go", "kick", "launch", "launching", "make", "makes", "making",
+    "perform", "queue", "queued", "queueing", "queuing", "rerun", "run",
+    "running", "runs", "start", "started", "starting", "starts", "trigger",
+    "triggered", "triggering", "triggers", NULL};
 static const char *const against_words[] = {"abort", "against", "avoid",
     "cancel", "delete", "disable", "don't", "dont", "drop", "except", "halt",
     "instead", "kill", "never", "no", "not", "pause", "prevent", "quit",
@@ -20,18 +20,19 @@ static const char *const against_words[] = {"abort", "against", "avoid",
 static const char *const stop_words[] = {"a", "about", "again", "all", "also",
     "am", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by",
     "can", "could", "current", "currently", "did", "does", "doing", "done",
-    "for", "from", "get", "give", "had", "has", "have", "hello", "help", "here",
-    "hey", "hi", "how", "i", "id", "if", "in", "into", "is", "it", "its",
-    "just", "kindly", "latest", "let", "lets", "like", "me", "might", "must",
-    "my", "need", "now", "of", "off", "ok", "okay", "on", "or", "our", "out",
-    "over", "please", "pls", "right", "s", "shall", "should", "so", "some",
-    "tell", "thank", "thanks", "that", "the", "them", "then", "there", "these",
-    "they", "this", "those", "to", "today", "up", "us", "want", "was", "we",
-    "were", "what", "what's", "when", "where", "which", "who", "why", "will",
-    "with", "would", "yes", "yet", "you", "your", NULL};
+    "enough", "for", "from", "get", "give", "had", "has", "have", "hello",
+    "help", "here", "hey", "hi", "how", "i", "id", "if", "in", "into", "is",
+    "it", "its", "just", "kindly", "latest", "let", "lets", "like", "many",
+    "me", "might", "much", "must", "my", "need", "now", "of", "off", "ok",
+    "okay", "on", "or", "our", "out", "over", "please", "pls", "right", "s",
+    "shall", "should", "so", "some", "still", "tell", "thank", "thanks", "that",
+    "the", "them", "then", "there", "these", "they", "this", "those", "to",
+    "today", "up", "us", "want", "was", "we", "were", "what", "what's", "when",
+    "where", "which", "who", "why", "will", "with", "would", "yes", "yet",
+    "you", "your", NULL};
 
-static bool
-is_in(const char *const *list, const char *word, size_t length)
+bool
+word_is_in(const char *const *list, const char *word, size_t length)
 {
 	for (; *list != NULL; list++)
 		if (strlen(*list) == length &&
@@ -43,13 +44,13 @@ is_in(const char *const *list, const char *word, size_t length)
 enum term_kind
 term_kind_of(const char *word, size_t length)
 {
-	if (is_in(stop_words, word, length))
+	if (word_is_in(stop_words, word, length))
 		return TERM_STOP;
-	if (is_in(against_words, word, length))
+	if (word_is_in(against_words, word, length))
 		return TERM_AGAINST;
-	if (is_in(look_words, word, length))
+	if (word_is_in(look_words, word, length))
 		return TERM_LOOK;
-	return is_in(act_words, word, length) ? TERM_ACT : TERM_PLAIN;
+	return word_is_in(act_words, word, length) ? TERM_ACT : TERM_PLAIN;
 }
 
 static bool
@@ -88,7 +89,7 @@ stem(char *word)
 		n = single_end(word, n - 3);
 	else if (n > 4 && ends(word, n, "ed"))
 		n = single_end(word, n - 2);
-	else if (n > 5 && ends(word, n, "ly"))
+	else if (n > 5 && (ends(word, n, "ly") || ends(word, n, "er")))
 		n -= 2;
 	if (n > 3 &&
 	    (word[n - 1] == 'e' || word[n - 1] == 'i' || word[n - 1] == 'y'))
@@ -138,6 +139,7 @@ terms_read(struct terms *terms, const char *text, size_t length, size_t most)
 		*term = (struct term){.kind = kind};
 		memcpy(term->text, text + i, n < TERM_SIZE ? n : TERM_SIZE - 1);
 		fold(term->text);
+		memcpy(term->whole, term->text, TERM_SIZE);
 		stem(term->text);
 	}
 }
@@ -181,14 +183,14 @@ is_near(const char *a, const char *b)
 }
 
 double
-terms_match(const struct terms *terms, const char *term)
+terms_match(const struct terms *terms, const struct term *term)
 {
 	double best = 0;
 
 	for (size_t i = 0; i < terms->count; i++) {
-		if (strcmp(terms->term[i].text, term) == 0)
+		if (strcmp(terms->term[i].text, term->text) == 0)
 			return 1;
-		if (best == 0 && is_near(terms->term[i].text, term))
+		if (best == 0 && is_near(terms->term[i].whole, term->whole))
 			best = 0.6;
 	}
 	return best;
@@ -263,6 +265,12 @@ quotation(const char *text, size_t *skip)
 }
 
 static bool
+is_one_of(const char *const *list, const char *word)
+{
+	return word != NULL && word_is_in(list, word, strlen(word));
+}
+
+static bool
 starts_question(const char *word, const char *next)
 {
 	static const char *const always[] = {"am", "are", "did", "does", "had",
@@ -271,42 +279,62 @@ starts_question(const char *word, const char *next)
 	    NULL};
 	static const char *const with_you[] = {
 	    "can", "could", "will", "would", NULL};
+	static const char *const persons[] = {"i", "they", "we", "you", NULL};
 
-	if (is_in(always, word, strlen(word)))
+	if (is_one_of(always, word))
 		return true;
+	if (strcasecmp(word, "do") == 0)
+		return is_one_of(persons, next);
 	/* "can you run it?" is a request, "will it run?" is not */
-	return is_in(with_you, word, strlen(word)) &&
+	return is_one_of(with_you, word) &&
 	       (next == NULL || strcasecmp(next, "you") != 0);
+}
+
+/* Whether a word tells how things are or were: "the brief was late". */
+static bool
+tells_a_state(const struct asked *a, size_t from)
+{
+	static const char *const states[] = {"already", "are", "did", "done",
+	    "failed", "finished", "is", "ran", "succeeded", "was", "were",
+	    "yet", NULL};
+	static const char *const offers[] = {"here", "these", "this", NULL};
+
+	/* "here are two postings" asks for something to be done with them */
+	if (from < a->tokens && is_one_of(offers, a->token[from].text))
+		return false;
+	for (size_t i = from; i < a->tokens; i++)
+		if (a->token[i].kind == TOKEN_WORD &&
+		    is_one_of(states, a->token[i].text))
+			return true;
+	return false;
 }
 
 static bool
 is_question(const struct asked *a, const char *text)
 {
 	static const char *const greetings[] = {"hello", "hey", "hi", "ok",
-	    "okay", "openclaw", "please", "so", "thanks", "well", NULL};
-	static const char *const about_the_past[] = {"already", "did", "done",
-	    "failed", "finished", "ran", "succeeded", "yet", NULL};
+	    "okay", "openclaw", "please", "so", "well", NULL};
+	static const char *const thanks[] = {"thank", "thanks", "thx", NULL};
 	size_t length = strlen(text), i = 0;
-	bool asks_you = false;
+	const char *first, *next;
 
-	while (i < a->tokens &&
-	       is_in(greetings, a->token[i].text, strlen(a->token[i].text)))
+	while (i < a->tokens && is_one_of(greetings, a->token[i].text))
 		i++;
-	if (i < a->tokens &&
-	    starts_question(a->token[i].text,
-		i + 1 < a->tokens ? a->token[i + 1].text : NULL))
+	if (i == a->tokens)
+		return false;
+	first = a->token[i].text;
+	next = i + 1 < a->tokens ? a->token[i + 1].text : NULL;
+	if (starts_question(first, next) || is_one_of(thanks, first) ||
+	    tells_a_state(a, i))
 		return true;
-	for (; i < a->tokens; i++) {
-		const char *word = a->token[i].text;
-
-		if (is_in(about_the_past, word, strlen(word)))
-			return true;
-		if (strcasecmp(word, "you") == 0)
-			asks_you = true;
-	}
 	while (length > 0 && isspace((unsigned char)text[length - 1]))
 		length--;
-	return !asks_you && length > 0 && text[length - 1] == '?';
+	if (length == 0 || text[length - 1] != '?')
+		return false;
+	for (; i < a->tokens; i++)
+		if (strcasecmp(a->token[i].text, "you") == 0)
+			return false;
+	return true;
 }
 
 /* Each term once. */

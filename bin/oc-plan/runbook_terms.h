@@ -25,6 +25,7 @@ enum term_kind {
 /* A word in small letters without its ending: "Briefing" is "brief". */
 struct term {
 	char text[TERM_SIZE];
+	char whole[TERM_SIZE]; /* with its ending */
 	enum term_kind kind;
 };
 
@@ -38,7 +39,7 @@ void terms_read(
     struct terms *terms, const char *text, size_t length, size_t most);
 void terms_free(struct terms *terms);
 /* 1 if the term is among them, less if nearly (a typing error), else 0. */
-double terms_match(const struct terms *terms, const char *term);
+double terms_match(const struct terms *terms, const struct term *term);
 
 enum token_kind { TOKEN_WORD, TOKEN_URL, TOKEN_QUOTED };
 
@@ -52,11 +53,14 @@ struct asked {
 	struct token token[ASKED_TOKENS];
 	size_t tokens;
 	struct terms terms; /* of all but its URLs, each once */
-	bool question;      /* asks how things are; no "can you ...?" */
+	bool question; /* asks or tells how things are; no "can you ...?" */
 };
 
 void asked_read(struct asked *asked, const char *text);
 void asked_free(struct asked *asked);
+
+/* Whether a word is in a list that NULL ends, in whatever case. */
+bool word_is_in(const char *const *list, const char *word, size_t length);
 
 /* The kind of a word, in whatever case. */
 enum term_kind term_kind_of(const char *word, size_t length);

@@ -139,7 +139,8 @@ the_reference_in_other_words(void **state)
 	    {"Fetch the articles please", ARTICLES},
 	    {"Could you fetch today's articles?", ARTICLES},
 	    {"trigger the web to pdf article fetch", ARTICLES},
-	    {"queue the article job", ARTICLES}, {"article fetch", ARTICLES},
+	    {"start the article fetcher", ARTICLES},
+	    {"article fetch", ARTICLES},
 	    {"please do the morning briefing now", BRIEF},
 	    {"Run the Morning Brief!", BRIEF}, {"morning brief", BRIEF},
 	    {"can you kick off the morning brief manually", BRIEF},
@@ -205,7 +206,7 @@ it_says_why_not(void **state)
 	assert_says(homelab, "run the pipeline", "More than one operation");
 	assert_says(homelab, "parse the job postings", "<url1> is missing");
 	assert_says(homelab, "stop the morning brief", "Nothing was run");
-	assert_says(homelab, "did the morning brief run?", "a question");
+	assert_says(homelab, "did the morning brief run?", "did not ask");
 	assert_says(homelab, "trigger the gigs tailor pipeline",
 	    "only how to look at it");
 	assert_says("## Count\n```sh\nls | wc -l\n```\n", "count", "a pipe");
@@ -290,7 +291,7 @@ the_example_workspace(void **state)
 	    {"list the files", "ls -l"},
 	    {"what files are in the workspace?", "ls -l"},
 	    {"how large is /usr/share?", "du -sh /usr/share"},
-	    {"make a folder \"ideas\"", "mkdir workspace-ideas"},
+	    {"begin a note \"ideas\"", "touch note-ideas.txt"},
 	    {"what eats the memory of worker2?", ""}, {"hello", ""},
 	    {"what is the weather?", ""}, {"tell me a joke", ""}, {NULL, NULL}};
 	struct buf text = {0};
