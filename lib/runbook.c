@@ -94,8 +94,12 @@ reader_add_command(struct runbook_reader *r, const char *text, size_t length,
 	command = &o->command[o->count++];
 	r->commands++;
 	*command = (struct runbook_command){.line = number};
-	if (label != NULL && *label != '\0')
-		command->label = xstrdup(label);
+	if (label != NULL && *label != '\0') {
+		struct buf clean = {0};
+
+		runbook_clean(&clean, label, strlen(label));
+		command->label = buf_take(&clean);
+	}
 	if (r->forbidden)
 		runbook_command_refuse(
 		    command, "its heading tells not to do it");
@@ -188,6 +192,17 @@ prose_line(struct runbook_reader *r, const struct runbook_line *line)
 }
 
 static void
+blank_line(struct runbook_reader *r)
+{
+	/* "never run:" and a blank line still speak of the block below */
+	if (r->above == ABOVE_COMMAND)
+		r->warned = false;
+	r->above = ABOVE_BLANK;
+	r->carry = NULL;
+	buf_clear(&r->comment);
+}
+
+static void
 plain_line(struct runbook_reader *r, struct runbook_line line)
 {
 	enum runbook_plain plain = RUNBOOK_PLAIN_PROSE;
@@ -199,6 +214,10 @@ plain_line(struct runbook_reader *r, struct runbook_line line)
 	alone = r->bare && (next.length == 0 || *next.text == '#');
 	prompt = line_take_prompt(&line);
 	reader_join(r, line);
+	if (r->joined.length == 0) { /* a backslash and nothing after it */
+		blank_line(r);
+		return;
+	}
 	if (strlen(r->joined.data) == r->joined.length)
 		plain = runbook_plain(
 		    r->joined.data, alone || prompt, r->is_program, &why);
@@ -224,17 +243,6 @@ plain_line(struct runbook_reader *r, struct runbook_line line)
 		r->carry = runbook_carries_on(r->joined.data);
 	r->above = ABOVE_COMMAND;
 	r->bare = false;
-}
-
-static void
-blank_line(struct runbook_reader *r)
-{
-	/* "never run:" and a blank line still speak of the block below */
-	if (r->above == ABOVE_COMMAND)
-		r->warned = false;
-	r->above = ABOVE_BLANK;
-	r->carry = NULL;
-	buf_clear(&r->comment);
 }
 
 static void

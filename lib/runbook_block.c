@@ -68,6 +68,8 @@ reader_block(struct runbook_reader *r, struct runbook_line line)
 	if (r->prompts && !prompt)
 		return;
 	reader_join(r, line);
+	if (r->joined.length == 0)
+		return;
 	carry = runbook_carries_on(r->joined.data);
 	if (r->block != BLOCK_SHELL && refused == NULL &&
 	    !runbook_begins_with_program(r->joined.data, r->is_program)) {

@@ -119,8 +119,9 @@ reader_join(struct runbook_reader *r, struct runbook_line line)
 			 memchr(line.text, '"', line.length) != NULL;
 		reader_next(r, &line);
 		buf_truncate(&r->joined, r->joined.length - 1);
-		if (!quoted && r->joined.length > 0 &&
-		    is_blank(r->joined.data[r->joined.length - 1]))
+		if (!quoted &&
+		    (r->joined.length == 0 ||
+			is_blank(r->joined.data[r->joined.length - 1])))
 			line = next;
 		buf_add(&r->joined, line.text, line.length);
 		if (r->bytes > RUNBOOK_STANZA_MAX)

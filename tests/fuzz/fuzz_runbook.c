@@ -23,7 +23,8 @@ check_command(const struct runbook *runbook, const struct runbook_command *c)
 	struct words words;
 	const char *error;
 
-	if (!utf8_valid(c->text, strlen(c->text)))
+	if (!utf8_valid(c->text, strlen(c->text)) ||
+	    (c->label != NULL && !utf8_valid(c->label, strlen(c->label))))
 		abort();
 	if (c->refused != NULL) {
 		if (*c->refused == '\0')

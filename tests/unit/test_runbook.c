@@ -275,6 +275,8 @@ plain_commands(void **state)
 	assert_grants("ls \\\n-l", "ls -l|");
 	assert_grants("ls -\\\nl", "ls -l|");
 	assert_grants("ls -l \\", "");
+	assert_grants("x\n\n \\\n \nls -l", "ls -l|");
+	assert_grants("```sh\n \\\n \nls -l\n```\n", "ls -l|");
 	assert_grants("- item\n\n    ls -l\n", "ls -l|");
 	assert_grants("- item\n\n    ls went wrong\n", "");
 }
@@ -395,6 +397,9 @@ labels_are_kept(void **state)
 	assert_string_equal(b.operation[0].command[0].label, "restart it");
 	assert_null(b.operation[0].command[1].label);
 	assert_null(b.operation[0].command[2].label);
+	runbook_free(&b);
+	runbook_parse(&b, "# A\n# x\xff: df -h", 15, is_program);
+	assert_string_equal(b.operation[0].command[0].label, "x\xef\xbf\xbd");
 	runbook_free(&b);
 }
 
