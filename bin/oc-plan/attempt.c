@@ -1,63 +1,20 @@
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "clock.h"
 #include "event.h"
 #include "json.h"
 #include "log.h"
-#include "plan.h"
 #include "runbook_model.h"
-#include "secret.h"
 #include "turn.h"
+#include "work.h"
 #include "xalloc.h"
 
 enum {
-	ANSWER_BODY_MAX = 8 * 1024 * 1024, /* of one model's answer */
 	RETRY_MS = 300,            /* the one short wait on the same model */
 	RETRY_AFTER_MAX_MS = 3000, /* a longer Retry-After: the next model */
 };
 
-/* A turn on its way through the models of its route. */
-struct work {
-	TAILQ_ENTRY(work) entry;
-	struct planner *planner;
-	jv turn;
-	jv models; /* names, in the order in which they are tried */
-	int index; /* of the model that is being asked */
-	jv failed; /* records of the attempts so far */
-	bool retried;
-	int shorten;
-	/* the attempt that is under way */
-	char *name; /* "provider/model" */
-	const struct backend *backend;
-	struct prompt prompt;
-	char *url;
-	struct buf body;
-	struct http_transfer *transfer;
-	struct sse sse;
-	struct buf raw; /* an answer that is not a stream */
-	struct answer answer;
-	size_t told;               /* bytes of answer.text that became events */
-	int64_t started, retry_at; /* retry_at 0: not waiting */
-};
-
 static void ask_next(struct work *work);
-
-/* Ends the attempt's resources; the work goes on. */
-static void
-attempt_end(struct work *work)
-{
-	answer_free(&work->answer);
-	sse_free(&work->sse);
-	buf_free(&work->raw);
-	buf_free(&work->body);
-	free(work->url);
-	work->url = NULL;
-	jv_free(work->prompt.conversation);
-	work->prompt = (struct prompt){.conversation = json_null()};
-	work->transfer = NULL;
-	work->told = 0;
-}
 
 /* Writes the turn on and forgets it. */
 static void
@@ -66,12 +23,13 @@ work_finish(struct work *work)
 	struct planner *planner = work->planner;
 
 	turn_write(work->turn);
-	attempt_end(work);
+	request_end(work);
 	jv_free(work->models);
 	jv_free(work->failed);
 	free(work->name);
 	TAILQ_REMOVE(&planner->works, work, entry);
 	planner->count--;
+	planner->active -= !work->waiting;
 	free(work);
 }
 
@@ -172,8 +130,8 @@ set_reply(struct work *work, jv ref_failed)
 	buf_free(&text);
 }
 
-static void
-succeed(struct work *work)
+void
+attempt_succeeded(struct work *work)
 {
 	int64_t ms = clock_mono_ms() - work->started;
 	jv failed = work->failed, step;
@@ -208,8 +166,8 @@ may_retry(const struct work *work, int64_t *wait)
 }
 
 /* An attempt failed: the same model once more, or the next one. */
-static void
-failed_attempt(struct work *work, long status)
+void
+attempt_failed(struct work *work, long status)
 {
 	struct breaker *breaker = work->planner->breaker;
 	int64_t wait;
@@ -217,9 +175,10 @@ failed_attempt(struct work *work, long status)
 	bool shorten = work->answer.error == ANSWER_TOO_LONG &&
 		       work->shorten < SHORTEN_MAX;
 
-	log_info("turn %s: %s: %s%s%s", turn_id(work->turn), work->name,
-	    answer_error_name(work->answer.error),
-	    work->answer.message != NULL ? ": " : "",
+	/* what the server wrote may quote the person */
+	log_info("turn %s: %s: %s, HTTP status %ld", turn_id(work->turn),
+	    work->name, answer_error_name(work->answer.error), status);
+	log_debug("turn %s: %s: %s", turn_id(work->turn), work->name,
 	    work->answer.message != NULL ? work->answer.message : "");
 	note_failure(work, status);
 	if (shorten) {
@@ -230,205 +189,17 @@ failed_attempt(struct work *work, long status)
 		       &work->answer)) {
 		retry = false;
 	}
-	attempt_end(work);
+	request_end(work);
 	if (retry || shorten) {
 		work->retried = work->retried || retry;
 		work->retry_at = clock_mono_ms() + wait + 1;
 		return;
 	}
 	work->index++;
-	work->retried = false;
+	work->retried = work->no_images = false;
+	work->shorten = 0;
+	work->sent = 0;
 	ask_next(work);
-}
-
-static void
-tell_progress(struct work *work)
-{
-	size_t length = work->answer.text.length;
-
-	if (length <= work->told)
-		return;
-	event_write(work->turn, "text",
-	    json_set(json_object(), "delta",
-		json_string_sized(
-		    work->answer.text.data + work->told, length - work->told)));
-	work->told = length;
-}
-
-static bool
-on_event(void *arg, const char *type, const char *data, size_t size)
-{
-	struct work *work = arg;
-
-	(void)type;
-	return work->backend->provider->event(&work->answer, data, size);
-}
-
-static bool
-is_stream(const struct http_transfer *transfer)
-{
-	const char *type = http_header(transfer, "content-type");
-	long status = http_status(transfer);
-
-	return status >= 200 && status < 300 && type != NULL &&
-	       strncasecmp(type, "text/event-stream", 17) == 0;
-}
-
-static bool
-on_body(
-    struct http_transfer *transfer, const char *bytes, size_t length, void *arg)
-{
-	struct work *work = arg;
-	bool more = true;
-
-	if (is_stream(transfer)) {
-		more = sse_feed(&work->sse, bytes, length, on_event, work);
-		if (!more && work->answer.error == ANSWER_OK)
-			answer_fail(&work->answer, ANSWER_MALFORMED,
-			    "an event of the stream is too large");
-		tell_progress(work);
-	} else {
-		buf_add(&work->raw, bytes, length);
-	}
-	return more;
-}
-
-/* What a transfer that broke off means. */
-static enum answer_error
-error_of(enum http_failure failure)
-{
-	switch (failure) {
-	case HTTP_OK: return ANSWER_OK;
-	case HTTP_UNRESOLVED:
-	case HTTP_UNREACHABLE:
-	case HTTP_TIMEOUT_CONNECT: return ANSWER_CONNECT;
-	case HTTP_TIMEOUT_FIRST_BYTE:
-	case HTTP_TIMEOUT_IDLE:
-	case HTTP_TIMEOUT_TOTAL: return ANSWER_TIMEOUT;
-	case HTTP_RESET: return ANSWER_RESET;
-	case HTTP_CUT: return ANSWER_CUT;
-	case HTTP_TOO_LARGE: return ANSWER_MALFORMED;
-	case HTTP_ABORTED: return ANSWER_STOPPED;
-	}
-	return ANSWER_MALFORMED;
-}
-
-static void
-read_answer(struct work *work, enum http_failure failure)
-{
-	const struct provider *provider = work->backend->provider;
-	struct answer *answer = &work->answer;
-	long status = http_status(work->transfer);
-	int64_t retry_after = http_retry_after(work->transfer);
-
-	if (answer->error != ANSWER_OK)
-		return; /* an event of the stream told it */
-	if (http_repeated(work->transfer))
-		work->retried = true; /* as good as a retry of ours */
-	if (failure == HTTP_CUT && answer->finished)
-		failure = HTTP_OK; /* all was said before it broke off */
-	if (failure != HTTP_OK) {
-		answer_fail(answer, error_of(failure), "%s",
-		    http_message(work->transfer));
-	} else if (status < 200 || status > 299) {
-		provider->failed(
-		    answer, status, buf_string(&work->raw), work->raw.length);
-		if (answer->retry_after_ms < 0 && retry_after >= 0)
-			answer->retry_after_ms = retry_after * 1000;
-	} else if (is_stream(work->transfer)) {
-		provider->end(answer);
-		tell_progress(work);
-	} else {
-		provider->whole(
-		    answer, buf_string(&work->raw), work->raw.length);
-		tell_progress(work);
-	}
-}
-
-static void
-on_done(struct http_transfer *transfer, enum http_failure failure, void *arg)
-{
-	struct work *work = arg;
-	long status = http_status(transfer);
-
-	read_answer(work, failure);
-	work->transfer = NULL;
-	if (work->answer.error != ANSWER_OK) {
-		answer_scrub(&work->answer, work->backend->key);
-		failed_attempt(work, status);
-		return;
-	}
-	breaker_succeeded(work->planner->breaker, work->name);
-	succeed(work);
-}
-
-static void
-send_request(struct work *work)
-{
-	struct planner *planner = work->planner;
-	const struct config *config = planner->config;
-	const struct backend *backend = work->backend;
-	int64_t call_ms = config_int(config, "limits.call_s") * 1000;
-	char *auth = backend->key != NULL
-			 ? backend->provider->auth_header(backend->key)
-			 : NULL;
-	const char *headers[] = {"Content-Type: application/json", auth, NULL};
-	struct http_request request;
-
-	work->url = backend->provider->url(backend->base_url, &work->prompt);
-	request = (struct http_request){
-	    .method = "POST",
-	    .url = work->url,
-	    .headers = headers,
-	    .body = work->body.data,
-	    .body_length = work->body.length,
-	    .connect_ms = config_int(config, "limits.connect_s") * 1000,
-	    .first_byte_ms = config_int(config, "limits.first_byte_s") * 1000,
-	    .idle_ms = config_int(config, "limits.idle_s") * 1000,
-	    .total_ms = call_ms,
-	    .answer_max = ANSWER_BODY_MAX,
-	    .once = work->retried,
-	    .on_body = on_body,
-	    .done = on_done,
-	    .arg = work,
-	};
-
-	/* without a stream the first byte comes when all is thought */
-	if (!work->prompt.stream)
-		request.first_byte_ms = call_ms;
-	event_write(work->turn, "attempt",
-	    json_set_string(json_object(), "model", work->name));
-	work->transfer = http_start(planner->http, &request);
-	secret_free(auth);
-}
-
-static void
-start_request(struct work *work, const char *model)
-{
-	struct planner *planner = work->planner;
-	jv models = config_get(planner->config, "models");
-	jv entry = json_get(models, work->name);
-	const char *problem = NULL;
-
-	work->prompt = (struct prompt){
-	    .model = model,
-	    .system = workspace_system(planner->workspace),
-	    .conversation = history_conversation(work->turn, work->shorten),
-	    .tools = planner->tools,
-	    .images = attempt_takes_images(planner->config, work->name),
-	    .stream = work->backend->stream,
-	    .max_output = json_get_int(entry, "max_output", 0),
-	};
-	jv_free(entry);
-	jv_free(models);
-	answer_expect(&work->answer, &work->prompt);
-	if (work->backend->provider->body(
-		&work->body, &work->prompt, &problem)) {
-		send_request(work);
-		return;
-	}
-	answer_fail(&work->answer, ANSWER_TOO_LONG, "%s", problem);
-	failed_attempt(work, 0);
 }
 
 /* The built-in model: it answers at once. */
@@ -437,8 +208,8 @@ ask_runbook(struct work *work)
 {
 	runbook_answer(&work->answer,
 	    workspace_runbook(work->planner->workspace), work->turn);
-	tell_progress(work);
-	succeed(work);
+	request_tell(work);
+	attempt_succeeded(work);
 }
 
 /* Why a configured model cannot be asked now; NULL: it can. */
@@ -492,7 +263,7 @@ ask_next(struct work *work)
 		if (work->backend->provider == NULL)
 			ask_runbook(work);
 		else
-			start_request(work, work->name + (model - work->name));
+			request_start(work, work->name + (model - work->name));
 		return;
 	}
 	give_up(work);
@@ -559,7 +330,29 @@ work_start(struct planner *planner, jv own_turn)
 	work->prompt.conversation = json_null();
 	TAILQ_INSERT_TAIL(&planner->works, work, entry);
 	planner->count++;
+	work->waiting = planner->active >= planner->in_flight;
+	if (work->waiting)
+		return;
+	planner->active++;
 	ask_next(work);
+}
+
+void
+work_admit(struct planner *planner)
+{
+	struct work *work, *next;
+
+	if (planner->active == planner->count)
+		return;
+	TAILQ_FOREACH_SAFE (work, &planner->works, entry, next) {
+		if (planner->active >= planner->in_flight)
+			return;
+		if (!work->waiting)
+			continue;
+		work->waiting = false;
+		planner->active++;
+		ask_next(work);
+	}
 }
 
 /* The person's stop: what was spent on the attempt is counted all the same. */
@@ -601,6 +394,7 @@ work_timers(struct planner *planner)
 		if (work->retry_at <= now) {
 			work->retry_at = 0;
 			ask_next(work);
+			next = 0; /* it may wait for a time again */
 		} else if (next < 0 || work->retry_at - now < next) {
 			next = work->retry_at - now;
 		}

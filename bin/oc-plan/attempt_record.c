@@ -133,24 +133,33 @@ attempt_any_failure(jv ref_failed)
 	return any;
 }
 
+/* Whether a model of this name is known to take images. */
+static bool
+known_to_take_images(const char *model)
+{
+	static const char *const parts[] = {"gemini", "gpt-4o", "gpt-4.1",
+	    "gpt-5", "claude", "vision", "llava", "-vl", "vl:", "pixtral",
+	    "gemma3", "gemma-3", "minicpm-v", "llama4", "llama-4"};
+	static const char *const beginnings[] = {"o3", "o4"};
+	const char *slash = strrchr(model, '/');
+	const char *name = slash != NULL ? slash + 1 : model;
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (strstr(name, parts[i]) != NULL)
+			return true;
+	for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+		if (strncmp(name, beginnings[i], 2) == 0)
+			return true;
+	return false;
+}
+
 bool
 attempt_takes_images(const struct config *config, const char *model)
 {
-	/* parts of the names of models that are known to take images */
-	static const char *const known[] = {"gemini", "gpt-4o", "gpt-4.1",
-	    "gpt-5", "o3", "o4", "claude", "vision", "llava", "-vl",
-	    "vl:", "pixtral", "gemma3", "gemma-3", "minicpm-v", "llama4",
-	    "llama-4"};
 	jv models = config_get(config, "models");
 	jv entry = json_get(models, model), images = json_get(entry, "images");
-	bool takes = false;
+	bool takes = json_as_bool(images, known_to_take_images(model));
 
-	if (json_is_bool(images)) {
-		takes = json_as_bool(images, false);
-	} else {
-		for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-			takes = takes || strstr(model, known[i]) != NULL;
-	}
 	jv_free(images);
 	jv_free(entry);
 	jv_free(models);

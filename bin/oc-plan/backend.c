@@ -9,10 +9,17 @@
 
 enum { KEY_MARK_DIGITS = 8 };
 
+/* Two providers may name the same variable, which can be taken only once. */
 static char *
-take_key(const char *name, const char *kind)
+take_key(const struct backend *others, const char *name, const char *kind)
 {
-	char *key = *name != '\0' ? secret_take(name) : NULL;
+	char *key;
+
+	for (; others != NULL; others = others->next)
+		if (*name != '\0' && strcmp(others->key_name, name) == 0)
+			return others->key != NULL ? xstrdup(others->key)
+						   : NULL;
+	key = *name != '\0' ? secret_take(name) : NULL;
 
 	/* the name that Google's own libraries use */
 	if (key == NULL && strcmp(kind, "google") == 0)
@@ -41,7 +48,7 @@ add_backend(struct backend *first, const char *name,
 	backend->base_url = xstrdup(provider->base_url);
 	backend->key_name = xstrdup(provider->key_name);
 	backend->provider = provider_by_kind(provider->kind);
-	backend->key = take_key(provider->key_name, provider->kind);
+	backend->key = take_key(first, provider->key_name, provider->kind);
 	backend->key_mark = make_mark(backend->key);
 	backend->stream = provider->stream;
 	backend->next = first;

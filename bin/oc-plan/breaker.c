@@ -180,6 +180,7 @@ breaker_failed(struct breaker *breaker, const char *model, const char *key_mark,
 		       answer->error == ANSWER_BILLING ||
 		       wait > RETRY_AFTER_SHORT_MS;
 	bool open;
+	int64_t until;
 	jv entry;
 
 	breaker_undecided(breaker, model);
@@ -198,7 +199,9 @@ breaker_failed(struct breaker *breaker, const char *model, const char *key_mark,
 	entry = json_set_string(
 	    entry, "message", answer->message != NULL ? answer->message : "");
 	open = failures >= FAILURES_TO_OPEN || at_once;
-	if (open) {
+	until = json_get_int(entry, "until", 0);
+	/* turns that were under way together fail together: that is once */
+	if (open && until <= clock_now_ms()) {
 		cooldown = next_cooldown(
 		    json_get_int(entry, "cooldown_ms", 0), answer->error);
 		entry = json_set_int(entry, "cooldown_ms", cooldown);

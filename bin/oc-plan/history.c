@@ -12,8 +12,21 @@
 #include "utf8.h"
 
 enum {
-	HISTORY_MAX = 256 * 1024, /* bytes of transcript that go along */
+	KEPT = 16, /* transcripts that are remembered as they were read */
 };
+
+/*
+ * A turn asks again at each of its steps while the transcript stands still, so
+ * what was read is kept until the file is another.
+ */
+struct kept {
+	char *path; /* NULL: free */
+	size_t most;
+	struct stat st;
+	jv entries;
+};
+static struct kept kept[KEPT];
+static unsigned next_kept;
 
 static bool
 has_role(jv ref_entry, const char *role)
@@ -56,38 +69,119 @@ read_tail(const char *path, size_t most, struct buf *tail)
 	return ok;
 }
 
+/*
+ * Pictures of earlier messages are not sent again: their path is told, so that
+ * the model can ask for them.
+ */
+static jv
+without_media(jv own_entry)
+{
+	jv media = json_get(own_entry, "media");
+	struct buf text = {0};
+
+	if (json_length(media) != 0) {
+		buf_add_string(&text, json_get_string(own_entry, "text", ""));
+		for (int i = 0, n = json_length(media); i < n; i++) {
+			jv one = json_at(media, i);
+
+			buf_printf(&text, "\n[a file came with this: %s]",
+			    json_get_string(one, "path", "?"));
+			jv_free(one);
+		}
+		own_entry =
+		    json_set_string(own_entry, "text", buf_string(&text));
+		own_entry = json_delete(own_entry, "media");
+		buf_free(&text);
+	}
+	jv_free(media);
+	return own_entry;
+}
+
+static jv
+parse_entries(const struct buf *tail)
+{
+	const char *at = buf_string(tail), *end = at + tail->length;
+	jv entries = json_array();
+	bool begun = false;
+
+	while (at < end) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		size_t length = (size_t)((newline ? newline : end) - at);
+		jv entry = json_parse(at, length, NULL);
+
+		/* an exchange begins with what the person said */
+		begun = begun || has_role(entry, "user");
+		if (begun && json_is_object(entry))
+			entries = json_append(entries, without_media(entry));
+		else
+			jv_free(entry);
+		at += length + 1;
+	}
+	return entries;
+}
+
+/* Whether two looks at a file saw the same content. */
+static bool
+same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	       a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static void
+forget(struct kept *one)
+{
+	free(one->path);
+	jv_free(one->entries);
+	*one = (struct kept){.entries = json_null()};
+}
+
+void
+history_forget(void)
+{
+	for (int i = 0; i < KEPT; i++)
+		if (kept[i].path != NULL)
+			forget(&kept[i]);
+}
+
+/* Reads what is not kept; consumes the path. */
+static jv
+read_entries(char *own_path, const struct stat *st, size_t most)
+{
+	struct kept *one = NULL;
+	struct buf tail = {0};
+
+	for (int i = 0; i < KEPT && one == NULL; i++)
+		if (kept[i].path != NULL && strcmp(kept[i].path, own_path) == 0)
+			one = &kept[i];
+	if (one != NULL && one->most == most && same_file(&one->st, st)) {
+		free(own_path);
+		return json_copy(one->entries);
+	}
+	if (one == NULL)
+		one = &kept[next_kept++ % KEPT];
+	if (one->path != NULL)
+		forget(one);
+	(void)read_tail(own_path, most, &tail);
+	*one = (struct kept){own_path, most, *st, parse_entries(&tail)};
+	buf_free(&tail);
+	return json_copy(one->entries);
+}
+
 jv
 history_read(const char *session, size_t most)
 {
 	char *name = state_name(session);
 	char *path = state_path("sessions/%s.ndjson", name);
-	struct buf tail = {0};
-	jv entries = json_array();
-	bool begun = false;
+	struct stat st;
 
-	if (path != NULL && most != 0 && read_tail(path, most, &tail)) {
-		const char *at = buf_string(&tail), *end = at + tail.length;
-
-		while (at < end) {
-			const char *newline =
-			    memchr(at, '\n', (size_t)(end - at));
-			size_t length =
-			    (size_t)((newline != NULL ? newline : end) - at);
-			jv entry = json_parse(at, length, NULL);
-
-			/* an exchange begins with what the person said */
-			begun = begun || has_role(entry, "user");
-			if (begun && json_is_object(entry))
-				entries = json_append(entries, entry);
-			else
-				jv_free(entry);
-			at += length + 1;
-		}
-	}
-	buf_free(&tail);
-	free(path);
 	free(name);
-	return entries;
+	if (path != NULL && most != 0 && stat(path, &st) == 0)
+		return read_entries(path, &st, most);
+	free(path);
+	return json_array();
 }
 
 /* A tool entry with at most `most` bytes of output. */
@@ -171,9 +265,9 @@ append_entries(jv own_all, jv ref_entries, size_t output_max)
 }
 
 jv
-history_conversation(jv ref_turn, int shorten)
+history_conversation(jv ref_turn, size_t most, int shorten)
 {
-	size_t history_max = HISTORY_MAX >> shorten;
+	size_t history_max = most >> shorten;
 	size_t output_max = (size_t)TURN_OUTPUT_MAX >> 2 * shorten;
 	jv entries, all = json_array(), user = json_object();
 

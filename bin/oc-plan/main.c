@@ -78,28 +78,33 @@ handle(struct planner *planner, struct record *record)
 		turn_write(turn_fail(turn, "bad_turn", problem, problem));
 }
 
-/* Until the input has ended and the last turn is written. */
+/*
+ * Until the input has ended and the last turn is written.  Reading goes on a
+ * little beyond the limit, since a stop must not wait behind turns that do.
+ */
 static void
-serve(struct planner *planner, struct record_reader *reader, size_t in_flight)
+serve(struct planner *planner, struct record_reader *reader)
 {
+	size_t most = 2 * planner->in_flight;
 	struct record record;
-	int64_t wait = -1;
+	int64_t wait;
 
 	for (;;) {
-		bool admit = planner->count < in_flight;
 		struct pollfd p = {.fd = reader->fd, .events = POLLIN};
+		bool reads;
 
-		while (admit && record_next(reader, &record) == RECORD_OK) {
+		while (planner->count < most &&
+		       record_next(reader, &record) == RECORD_OK) {
 			handle(planner, &record);
 			record_free(&record);
-			admit = planner->count < in_flight;
 		}
+		work_admit(planner);
 		wait = work_timers(planner);
 		if (reader->ended && planner->count == 0)
 			return;
-		http_run(
-		    planner->http, &p, admit && !reader->ended ? 1 : 0, wait);
-		if (admit && !reader->ended && p.revents != 0)
+		reads = planner->count < most && !reader->ended;
+		http_run(planner->http, &p, reads ? 1 : 0, wait);
+		if (reads && p.revents != 0)
 			record_fill(reader);
 	}
 }
@@ -135,9 +140,9 @@ main(int argc, char **argv)
 	planner.breaker = breaker_open();
 	planner.workspace = workspace_open(&config);
 	planner.http = http_new();
+	planner.in_flight = (size_t)config_int(&config, "limits.in_flight");
 	record_reader_init(&reader, STDIN_FILENO, "standard input");
-	serve(
-	    &planner, &reader, (size_t)config_int(&config, "limits.in_flight"));
+	serve(&planner, &reader);
 	status = record_status(&reader);
 	record_reader_free(&reader);
 	http_free(planner.http);
@@ -145,6 +150,8 @@ main(int argc, char **argv)
 	breaker_free(planner.breaker);
 	jv_free(planner.tools);
 	backends_close(planner.backends);
+	provider_forget();
+	history_forget();
 	config_free(&config);
 	return status;
 }

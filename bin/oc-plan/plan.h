@@ -58,12 +58,14 @@ const struct runbook *workspace_runbook(struct workspace *workspace);
  */
 jv history_read(const char *session, size_t most);
 /*
- * The conversation of a turn: the history, the person's message, the steps.
- * `shorten` is how often it was found to be too long: each time half of the
+ * The conversation of a turn: the history (at most `most` bytes of it), the
+ * person's message, the steps.  `shorten` is how often it was found to be too long: each time half of the
  * history and more of the tools' output is left out.
  */
-jv history_conversation(jv ref_turn, int shorten);
+jv history_conversation(jv ref_turn, size_t most, int shorten);
 enum { SHORTEN_MAX = 3 };
+/* Forgets what it keeps of transcripts that were read. */
+void history_forget(void);
 
 /* ---- breaker.c: which models are not worth asking now */
 
@@ -97,11 +99,18 @@ struct planner {
 	struct http *http;
 	jv tools;
 	struct work_list works;
-	size_t count; /* of works */
+	size_t count;     /* of works */
+	size_t active;    /* of those that are not waiting for their place */
+	size_t in_flight; /* the limit of active */
 };
 
-/* Starts to serve a turn; it is written to standard output when it is done. */
+/*
+ * Takes a turn; it is written to standard output when it is done.  Beyond
+ * the limit of those under way it waits.
+ */
 void work_start(struct planner *planner, jv own_turn);
+/* Starts turns that were waiting, as far as there are places. */
+void work_admit(struct planner *planner);
 /* Ends what a stop record is for; those turns are written. */
 void work_stop(struct planner *planner, jv ref_stop);
 /* Starts the retries that are due; ms until the next one, or -1. */

@@ -124,7 +124,7 @@ test_a_bad_request_is_not_the_models_fault(void **state)
 }
 
 static void
-test_restart_remembers_and_cooldown_doubles(void **state)
+test_restart_remembers_and_a_burst_counts_once(void **state)
 {
 	struct breaker *breaker = breaker_open();
 	int64_t until, first;
@@ -136,9 +136,11 @@ test_restart_remembers_and_cooldown_doubles(void **state)
 	breaker = breaker_open();
 	assert_false(breaker_allows(breaker, model, "key", &until));
 	assert_int_equal(until, first);
-	fail_once(breaker, ANSWER_AUTH, -1);
+	/* what was under way with it fails late, and changes nothing */
+	for (int i = 0; i < 20; i++)
+		fail_once(breaker, ANSWER_AUTH, -1);
 	assert_false(breaker_allows(breaker, model, "key", &until));
-	assert_true(until > first + 20 * 1000);
+	assert_int_equal(until, first);
 	breaker_free(breaker);
 }
 
@@ -196,7 +198,7 @@ main(void)
 	    cmocka_unit_test_setup(
 		test_a_bad_request_is_not_the_models_fault, set_up),
 	    cmocka_unit_test_setup(
-		test_restart_remembers_and_cooldown_doubles, set_up),
+		test_restart_remembers_and_a_burst_counts_once, set_up),
 	    cmocka_unit_test_setup(test_one_probe_after_the_cooldown, set_up),
 	    cmocka_unit_test_setup(test_rubbish_in_the_file, set_up),
 	};

@@ -56,8 +56,8 @@ test_history_before_the_message(void **state)
 	(void)state;
 	write_transcript("{\"role\":\"user\",\"text\":\"one\"}\n"
 			 "{\"role\":\"assistant\",\"text\":\"1\"}\n");
-	assert_roles(history_conversation(turn, 0), "uau");
-	assert_roles(history_conversation(turn, SHORTEN_MAX), "u");
+	assert_roles(history_conversation(turn, 256 * 1024, 0), "uau");
+	assert_roles(history_conversation(turn, 256 * 1024, SHORTEN_MAX), "u");
 	jv_free(turn);
 }
 
@@ -95,7 +95,7 @@ test_call_without_answer_gets_one(void **state)
 	    "{\"role\":\"assistant\",\"text\":\"\",\"calls\":[{\"id\":\"a\","
 	    "\"name\":\"exec\"},{\"id\":\"b\",\"name\":\"exec\"}]}\n"
 	    "{\"role\":\"tool\",\"call\":\"a\",\"ok\":true,\"output\":\"\"}\n");
-	all = history_conversation(turn, 0);
+	all = history_conversation(turn, 256 * 1024, 0);
 	step = json_at(all, 3);
 	assert_string_equal(json_get_string(step, "call", ""), "b");
 	assert_false(json_get_bool(step, "ok", true));
@@ -120,7 +120,7 @@ test_shortened_output(void **state)
 		buf_add_string(&text, "\xc3\xa9");
 	buf_add_string(&text, "\"}]}");
 	turn = parse(buf_string(&text));
-	all = history_conversation(turn, 2);
+	all = history_conversation(turn, 256 * 1024, 2);
 	step = json_at(all, 2);
 	assert_in_range(
 	    strlen(json_get_string(step, "output", "")), 3900, 4200);
@@ -150,6 +150,7 @@ main(void)
 		return 1;
 	setenv("OC_STATE", directory, 1);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	history_forget();
 	path = state_path("sessions/s.ndjson");
 	unlink(path);
 	*strrchr(path, '/') = '\0';
