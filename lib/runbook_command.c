@@ -351,6 +351,8 @@ take_quotes(struct reading *r)
 
 		if (c == '\0')
 			return "a quotation is not closed";
+		if (c == '\t')
+			return "it holds a tab that looks like a blank";
 		if (quote == '"' && c == '\\' && r->line[r->at + 1] != '\0' &&
 		    strchr("$`\"\\", r->line[r->at + 1]) != NULL) {
 			r->at++;
@@ -383,6 +385,8 @@ read_words(struct reading *r)
 		} else if (c == '\\') {
 			if (r->line[++r->at] == '\0')
 				return "it ends in a backslash";
+			if (r->line[r->at] == '\t')
+				return "it holds a tab that looks like a blank";
 			take(r, 1, 1);
 		} else {
 			take(r, n > 0 ? n : 1, 0);

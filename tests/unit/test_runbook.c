@@ -369,6 +369,9 @@ hidden_bytes_are_refused(void **state)
 	assert_why("ls -l \xe2\x80\x8bx", "cannot be seen");
 	assert_why("ls -l \x1b[1m", "control byte");
 	assert_why("ls -l \xff", "not UTF-8");
+	assert_why("ls -l 'a\tb'", "a tab");
+	assert_why("ls -l a\\\tb", "a tab");
+	assert_grants("ls\t-l", "ls -l|");
 	got = grants_of(nul, sizeof(nul) - 1, is_program);
 	assert_string_equal(got, "");
 	free(got);
