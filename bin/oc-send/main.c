@@ -72,7 +72,7 @@ main(int argc, char **argv)
 		usage_error("%s: no arguments are taken", argv[optind]);
 	if (channel == NULL)
 		usage_error("which channel? -c stdout");
-	if (strcmp(channel, "stdout") != 0)
+	else if (strcmp(channel, "stdout") != 0)
 		usage_error("%s: no such channel; there is: stdout", channel);
 	secret_scrub_environment();
 	record_reader_init(&reader, STDIN_FILENO, "standard input");

@@ -240,9 +240,9 @@ lineup_next(struct lineup *lineup)
 	struct session *session = NULL;
 	struct entry *entry;
 
-	TAILQ_FOREACH(entry, &lineup->urgent, link)
-	if (may_overtake_now(entry))
-		return entry;
+	TAILQ_FOREACH (entry, &lineup->urgent, link)
+		if (may_overtake_now(entry))
+			return entry;
 	if (lineup->busy >= lineup->limit)
 		return NULL;
 	if (lineup->suspects_out == 0)
@@ -331,9 +331,9 @@ lineup_first_waiting(const struct entry *of)
 {
 	struct entry *entry;
 
-	TAILQ_FOREACH(entry, &of->session->waiting, link)
-	if (!entry->held)
-		return entry;
+	TAILQ_FOREACH (entry, &of->session->waiting, link)
+		if (!entry->held)
+			return entry;
 	return NULL;
 }
 
@@ -363,7 +363,7 @@ lineup_each_out(struct lineup *lineup,
 {
 	struct entry *entry;
 
-	RB_FOREACH(entry, entry_tree, &lineup->entries)
-	if (entry->out)
-		each(arg, entry);
+	RB_FOREACH (entry, entry_tree, &lineup->entries)
+		if (entry->out)
+			each(arg, entry);
 }
