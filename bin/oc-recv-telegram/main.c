@@ -176,13 +176,18 @@ time_left(const struct receiver *r)
 
 /* Everything that can be done without waiting. */
 static void
-work(struct receiver *r)
+work(struct receiver *r, struct http *http)
 {
+	int64_t save_at = store_deadline(r->store);
+
 	inbox_work(r->inbox);
 	collect_work(r->collect);
-	/* asked first and written then: the disk's time costs no message's */
 	poller_work(r->poller);
 	notices_work(r->notices);
+	if (save_at < 0 || save_at > clock_mono_ms())
+		return;
+	/* asked first and written then: the disk's time costs no message's */
+	http_run(http, NULL, 0, 0);
 	store_save(r->store);
 }
 
@@ -192,7 +197,7 @@ run(struct receiver *r, struct http *http, int signals)
 	struct pollfd fds[SINK_POLLFDS + 1];
 
 	for (;;) {
-		work(r);
+		work(r, http);
 		fds[SINK_POLLFDS] =
 		    (struct pollfd){.fd = signals, .events = POLLIN};
 		sink_prepare(r->sink, fds);

@@ -138,6 +138,8 @@ repeated(const char *before, const char *piece, size_t count, const char *after)
 {
 	struct buf page = {.data = NULL};
 
+	if (getenv("OC_WRAP") != NULL)
+		count /= 20; /* valgrind: it looks for faults, not for time */
 	buf_add_string(&page, before);
 	for (size_t i = 0; i < count; i++)
 		buf_add_string(&page, piece);
