@@ -79,6 +79,13 @@ reader_add_prose(struct runbook_reader *r, const char *text, size_t length)
 	runbook_clean(&r->prose, text, length);
 }
 
+bool
+reader_may_classify(struct runbook_reader *r)
+{
+	return reader_operation(r) != NULL &&
+	       r->classified++ < RUNBOOK_COMMANDS_MAX;
+}
+
 void
 reader_add_command(struct runbook_reader *r, const char *text, size_t length,
     unsigned number, const char *label, const char *refused)
@@ -218,7 +225,8 @@ plain_line(struct runbook_reader *r, struct runbook_line line)
 		blank_line(r);
 		return;
 	}
-	if (strlen(r->joined.data) == r->joined.length)
+	if (strlen(r->joined.data) == r->joined.length &&
+	    reader_may_classify(r))
 		plain = runbook_plain(
 		    r->joined.data, alone || prompt, r->is_program, &why);
 	if (plain == RUNBOOK_PLAIN_COMMAND && r->above == ABOVE_PROSE) {

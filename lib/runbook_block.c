@@ -33,7 +33,7 @@ reader_comment(struct runbook_reader *r, struct runbook_line line)
 	line_trim(&rest);
 	label = xstrndup(line.text, (size_t)(colon - line.text));
 	command = xstrndup(rest.text, rest.length);
-	if (strlen(command) == rest.length)
+	if (strlen(command) == rest.length && reader_may_classify(r))
 		plain = runbook_plain(command, false, r->is_program, &why);
 	if (plain != RUNBOOK_PLAIN_PROSE) {
 		line.length = (size_t)(colon - line.text);
@@ -68,7 +68,7 @@ reader_block(struct runbook_reader *r, struct runbook_line line)
 	if (r->prompts && !prompt)
 		return;
 	reader_join(r, line);
-	if (r->joined.length == 0)
+	if (r->joined.length == 0 || !reader_may_classify(r))
 		return;
 	carry = runbook_carries_on(r->joined.data);
 	if (r->block != BLOCK_SHELL && refused == NULL &&

@@ -42,8 +42,9 @@ struct runbook_reader {
 	size_t length, at;
 	unsigned number;
 	size_t commands;
-	size_t bytes; /* of this stanza */
-	bool full;    /* no more operations are taken */
+	size_t classified; /* lines that were looked at as commands */
+	size_t bytes;      /* of this stanza */
+	bool full;         /* no more operations are taken */
 	bool headed, forbidden;
 	bool warned; /* the prose above tells not to */
 	bool in_list, in_html_comment;
@@ -85,6 +86,11 @@ void reader_strip_html(struct runbook_reader *r, struct runbook_line *line);
 struct runbook_operation *reader_operation(struct runbook_reader *r);
 void reader_add_prose(
     struct runbook_reader *r, const char *text, size_t length);
+/*
+ * Whether a line may still be taken as a command: programs are looked for on
+ * disk, so the lines for which that is done are counted.
+ */
+bool reader_may_classify(struct runbook_reader *r);
 /* label and refused may be NULL. */
 void reader_add_command(struct runbook_reader *r, const char *text,
     size_t length, unsigned number, const char *label, const char *refused);

@@ -88,13 +88,24 @@ take_number(struct filler *f)
 	return NULL;
 }
 
+/* "pod x", "pod named x" */
 static const char *
 take_named(struct filler *f, const char *name)
 {
-	for (size_t i = 0; i + 1 < f->asked->tokens; i++)
-		if (strcasecmp(f->asked->token[i].text, name) == 0 &&
-		    is_left(f, i + 1))
-			return take(f, i + 1);
+	static const char *const between[] = {"called", "named", NULL};
+
+	for (size_t i = 0; i + 1 < f->asked->tokens; i++) {
+		const char *next = f->asked->token[i + 1].text;
+		size_t at = i + 1;
+
+		if (strcasecmp(f->asked->token[i].text, name) != 0)
+			continue;
+		if (at + 1 < f->asked->tokens &&
+		    word_is_in(between, next, strlen(next)))
+			at++;
+		if (is_left(f, at))
+			return take(f, at);
+	}
 	return NULL;
 }
 

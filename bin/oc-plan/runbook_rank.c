@@ -16,6 +16,7 @@ static const double NOT_WISHED = 0.6;
 
 enum {
 	COMMANDS_RANKED = 100, /* of one operation; nobody writes more */
+	CHOICES = 16,          /* that are looked at more closely */
 };
 
 /* An operation's words by where they stand. */
@@ -282,9 +283,15 @@ ranking_make(struct ranking *ranking, const struct runbook *runbook,
 		choose_command(c, &runbook->operation[i], &w, asked);
 		if (c->score <= 0)
 			continue;
-		choice_cover(c, asked, NULL);
-		look_at_title(c, asked);
 		ranking->count++;
+	}
+	qsort(
+	    ranking->choice, ranking->count, sizeof(*ranking->choice), compare);
+	if (ranking->count > CHOICES)
+		ranking->count = CHOICES;
+	for (size_t i = 0; i < ranking->count; i++) {
+		choice_cover(&ranking->choice[i], asked, NULL);
+		look_at_title(&ranking->choice[i], asked);
 	}
 	qsort(
 	    ranking->choice, ranking->count, sizeof(*ranking->choice), compare);

@@ -20,7 +20,7 @@ struct choice {
 	double coverage; /* part of the message's words that are matched */
 };
 
-/* Operations with a command that match at all, the best first. */
+/* The operations with a command that match best, the best first. */
 struct ranking {
 	struct choice *choice;
 	size_t count;

@@ -103,8 +103,6 @@ add_result(struct buf *out, jv ref_call, jv ref_step)
 	bool ok = json_get_bool(ref_step, "ok", false);
 	jv exit_status = json_get(ref_step, "exit");
 
-	if (out->length > 0)
-		buf_add_byte(out, '\n');
 	if (ok)
 		buf_printf(out, "Done: `%s`\n\n", what);
 	else if (json_is_number(exit_status))
@@ -161,13 +159,15 @@ runbook_report(struct buf *out, jv ref_turn)
 	if (at >= 0 &&
 	    strcmp(json_get_string(step, "model", ""), RUNBOOK_MODEL) != 0)
 		buf_add_string(out, "The model that began this did not end it. "
-				    "This is what it had done last.\n");
+				    "This is what it had done last.\n\n");
 	for (int i = 0; i < json_length(calls); i++) {
 		jv call = json_at(calls, i), result;
 
 		result =
 		    result_of(steps, at + 1, json_get_string(call, "id", ""));
 		if (json_is_object(result)) {
+			if (any)
+				buf_add_byte(out, '\n');
 			add_result(out, call, result);
 			any = true;
 		}

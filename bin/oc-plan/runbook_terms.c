@@ -34,8 +34,11 @@ static const char *const stop_words[] = {"a", "about", "again", "all", "also",
 bool
 word_is_in(const char *const *list, const char *word, size_t length)
 {
+	int first = length > 0 ? tolower((unsigned char)*word) : 0;
+
+	/* the lists are in small letters */
 	for (; *list != NULL; list++)
-		if (strlen(*list) == length &&
+		if (**list == first && strlen(*list) == length &&
 		    strncasecmp(*list, word, length) == 0)
 			return true;
 	return false;
@@ -158,8 +161,12 @@ terms_free(struct terms *terms)
 static bool
 is_near(const char *a, const char *b)
 {
-	size_t n = strlen(a), m = strlen(b), same = 0;
+	size_t n, m, same = 0;
 
+	if (*a != *b)
+		return false;
+	n = strlen(a);
+	m = strlen(b);
 	if (n < m) {
 		const char *c = a;
 		size_t k = n;
@@ -169,7 +176,7 @@ is_near(const char *a, const char *b)
 		n = m;
 		m = k;
 	}
-	if (m < 5 || n - m > 1 || *a != *b)
+	if (m < 5 || n - m > 1)
 		return false;
 	while (same < m && a[same] == b[same])
 		same++;
