@@ -110,6 +110,15 @@ ending_broken(jv own_turn, const char *how)
 	return own_turn;
 }
 
+jv
+ending_unchanged(jv own_turn)
+{
+	return end(own_turn, "unchanged",
+	    "Nothing here worked on this: it went through the whole pipeline "
+	    "and came back as it was. A stage that answers, oc-plan, is "
+	    "missing from the pipeline of oc-loop.");
+}
+
 /* One round: what was called and what came of it. */
 struct outcome {
 	jv name, args, output; /* owned */

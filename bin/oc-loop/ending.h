@@ -14,6 +14,7 @@ jv ending_repeated(jv own_turn);
 jv ending_deadline(jv own_turn, int64_t limit_s);
 jv ending_stopped(jv own_turn);
 jv ending_broken(jv own_turn, const char *how);
+jv ending_unchanged(jv own_turn);
 
 /*
  * Whether a call of the last assistant step is there for the third time with

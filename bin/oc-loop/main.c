@@ -219,9 +219,21 @@ read_input(struct loop *loop)
 	}
 }
 
-/* A turn that went round once: on it goes, or round again, or it ends here. */
+/* Whether the line is what last went in, to the byte. */
+static bool
+is_unchanged(const struct held *held, const struct record *record)
+{
+	return held->length == record->length &&
+	       memcmp(held->line, record->line, record->length) == 0;
+}
+
+/*
+ * A turn that went round once: on it goes, or round again, or it ends here.
+ * One that nothing inside acted on would go round until its deadline, as fast
+ * as the machine can.
+ */
 static void
-take_back(struct loop *loop, jv own_turn)
+take_back(struct loop *loop, jv own_turn, const struct record *record)
 {
 	struct held *held = held_find(&loop->held, turn_id(own_turn));
 
@@ -237,6 +249,9 @@ take_back(struct loop *loop, jv own_turn)
 		jv_free(own_turn);
 		return;
 	}
+	if (!turn_has_reply(own_turn) && !turn_has_pending(own_turn) &&
+	    is_unchanged(held, record))
+		own_turn = ending_unchanged(own_turn);
 	if (!turn_has_reply(own_turn))
 		own_turn = ending_answer_unserved(own_turn);
 	if (!turn_has_reply(own_turn) && ending_is_repeated(own_turn))
@@ -261,7 +276,7 @@ read_back(struct loop *loop)
 		if (turn_is_turn(turn)) {
 			jv_free(record.value);
 			record.value = json_null();
-			take_back(loop, turn);
+			take_back(loop, turn, &record);
 		} else {
 			/* a stop of our own ends its way here */
 			if (strcmp(json_get_string(turn, "by", ""),
