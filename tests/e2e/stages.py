@@ -16,11 +16,12 @@ CONFIG = {"primary_model": "local/runbook", "fallbacks": [],
 
 class Stage:
     def __init__(self, name, args=(), turn=None, configured=True,
-                 filters=True):
+                 filters=True, served=b""):
         self.name, self.args = name, list(args)
         self.turn = turn or TURN      # one that it serves
         self.configured = configured  # it reads the configuration
         self.filters = filters        # what it writes is turns
+        self.served = served          # else: in its output for each turn
 
     @property
     def argv(self):
@@ -33,7 +34,9 @@ STAGES = [
     Stage("oc-plan"),
     Stage("oc-exec-tool"),
     Stage("oc-send", ["-c", "stdout"], FINISHED, configured=False,
-          filters=False),
+          filters=False, served=b"Hello."),
+    Stage("oc-spool", ["put", "in"], configured=False, filters=False,
+          served=b"\n"),
 ]
 
 
