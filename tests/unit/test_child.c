@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include "buf.h"
 #include "child.h"
+#include "wrapped.h"
 
 enum { WORDS_MAX = 8 };
 
@@ -68,19 +69,6 @@ starts_with_a_vector_and_no_shell(void **state)
 	buf_free(&out);
 }
 
-/*
- * posix_spawn learns of a failed execve through memory that it shares with
- * the child; valgrind makes a copy of it instead.
- */
-static void
-skip_under_valgrind(void)
-{
-	const char *wrap = getenv("OC_WRAP");
-
-	if (wrap != NULL && strstr(wrap, "valgrind") != NULL)
-		skip();
-}
-
 static void
 reports_what_cannot_be_run(void **state)
 {
@@ -88,7 +76,8 @@ reports_what_cannot_be_run(void **state)
 	struct child_spec spec = {NULL, NULL, NULL, -1, -1, -1, false};
 
 	(void)state;
-	skip_under_valgrind();
+	if (under_valgrind())
+		skip();
 	assert_int_equal(start(spec, argv), -1);
 	assert_int_equal(errno, ENOENT);
 	argv[0] = "/etc/passwd";
@@ -109,7 +98,8 @@ gives_a_file_without_interpreter_to_no_shell(void **state)
 	int fd;
 
 	(void)state;
-	skip_under_valgrind();
+	if (under_valgrind())
+		skip();
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "exit 0\n", 7), 7);

@@ -2,6 +2,7 @@
 #include <netdb.h>
 #include <stdatomic.h>
 #include "asking.h"
+#include "wrapped.h"
 
 static atomic_bool released;
 static atomic_int lookups;
@@ -124,6 +125,8 @@ test_slow_resolver_delays_nobody(void **state)
 	struct loopback server;
 
 	(void)state;
+	if (under_valgrind())
+		skip();
 	alarm(20); /* if it waited for the resolver */
 	loopback_start(&server, serve_text);
 	request.url = "http://slow.invalid/" SECRET;
