@@ -427,23 +427,32 @@ queue_finish(struct queue *queue, const char *const *ids, size_t count)
 	return ok;
 }
 
-bool
-queue_finish_turn(struct queue *queue, jv ref_turn)
+const char *
+queue_id_of(jv ref_record)
 {
-	jv ids = json_get(ref_turn, "ids");
+	if (turn_is_stop(ref_record))
+		return json_get_string(ref_record, "stop_id", "");
+	return turn_id(ref_record);
+}
+
+bool
+queue_finish_record(struct queue *queue, jv ref_record)
+{
+	jv ids = json_get(ref_record, "ids");
 	int n = json_length(ids);
 	const char **list = xcalloc((size_t)n + 1, sizeof *list);
 	jv *values = xcalloc((size_t)n + 1, sizeof *values);
 	size_t count = 0;
+	const char *id = queue_id_of(ref_record);
 	bool ok;
 
 	for (int i = 0; i < n; i++) {
 		values[i] = json_at(ids, i);
 		list[count] = json_as_string(values[i], "");
-		if (strcmp(list[count], turn_id(ref_turn)) != 0)
+		if (strcmp(list[count], id) != 0)
 			count++;
 	}
-	list[count++] = turn_id(ref_turn);
+	list[count++] = id;
 	ok = queue_finish(queue, list, count);
 	for (int i = 0; i < n; i++)
 		jv_free(values[i]);

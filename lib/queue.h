@@ -76,6 +76,12 @@ bool queue_is_name(const char *name);
 /* The queue of a channel's replies, "out/telegram"; the caller frees it. */
 char *queue_of_channel(const char *channel);
 
+/*
+ * What a record is known by in a queue: a turn by its `id`, a stop by its
+ * `stop_id` (its `id` is that of the turn which it is for).
+ */
+const char *queue_id_of(jv ref_record);
+
 struct queue_item {
 	const char *id;
 	const char *line; /* with its newline */
@@ -111,10 +117,10 @@ enum queue_place queue_find(struct queue *queue, const char *id);
  */
 bool queue_finish(struct queue *queue, const char *const *ids, size_t count);
 /*
- * The same for a turn that was taken: all that was joined into it ("ids"),
+ * The same for a record that was taken: all that was joined into it ("ids"),
  * and the one that gave it its name at the end, so that after a crash in
  * between the rest is not taken for turns of their own.
  */
-bool queue_finish_turn(struct queue *queue, jv ref_turn);
+bool queue_finish_record(struct queue *queue, jv ref_record);
 
 #endif

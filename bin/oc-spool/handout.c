@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include "buf.h"
 #include "command.h"
@@ -12,6 +13,7 @@
 #include "log.h"
 #include "outbox.h"
 #include "record.h"
+#include "state.h"
 #include "turn.h"
 #include "xalloc.h"
 
@@ -181,11 +183,38 @@ static bool
 finish_group(
     struct queue *queue, struct lineup *lineup, const struct group *group)
 {
-	if (!queue_finish_turn(queue, group->turn))
+	if (!queue_finish_record(queue, group->turn))
 		return false;
 	for (size_t i = 0; i < group->count; i++)
 		lineup_remove(lineup, group->entry[i]);
 	return true;
+}
+
+/*
+ * The notice has an id of its own, since the turn may be tried again by hand
+ * and answered after all.  The file's time, which a retry sets, tells one
+ * giving up from the next.
+ */
+static void
+send_notice(struct queue *queue, const struct group *group)
+{
+	char *file = entry_file(group->entry[0]), *id;
+	struct stat st = {0};
+	jv notice = turn_fail(json_copy(group->turn), "given_up",
+	    "every attempt was cut off",
+	    "I was cut off each time I worked on this message, so I have put "
+	    "it aside. What it asked for may have been done in part. Please "
+	    "tell whoever runs me.");
+
+	(void)fstatat(queue->fd[QUEUE_DIR_CUR], file, &st, 0);
+	id = xasprintf(
+	    "%s.given-up-%lld", turn_id(group->turn), (long long)st.st_mtime);
+	notice = json_set_string(notice, "id", id);
+	notice = json_delete(notice, "ids");
+	outbox_put(notice);
+	jv_free(notice);
+	free(id);
+	free(file);
 }
 
 /* The person is told before the turn is put aside, so it is never unsaid. */
@@ -194,16 +223,10 @@ give_up(struct queue *queue, struct lineup *lineup, struct group *group)
 {
 	log_error("queue %s: turn %s: given up after %u attempts; see "
 		  "'oc-spool ls %s'",
-	    queue_name(queue), turn_id(group->turn), group->attempts,
+	    queue_name(queue), queue_id_of(group->turn), group->attempts,
 	    queue_name(queue));
-	if (turn_is_turn(group->turn) && !turn_has_reply(group->turn)) {
-		group->turn = turn_fail(json_copy(group->turn), "given_up",
-		    "every attempt was cut off",
-		    "I was cut off each time I worked on this message, so I "
-		    "have put it aside. What it asked for may have been done "
-		    "in part. Please tell whoever runs me.");
-		outbox_put(group->turn);
-	}
+	if (turn_is_turn(group->turn) && !turn_has_reply(group->turn))
+		send_notice(queue, group);
 	for (size_t i = 0; i < group->count; i++) {
 		struct entry *entry = group->entry[i];
 		char *file = entry_file(entry);
@@ -238,6 +261,48 @@ cancel_waiting(
 		group_free(&group);
 	}
 	return ok;
+}
+
+/* A stop for one turn that waits: it is answered and never begun. */
+static bool
+cancel_one(struct queue *queue, struct lineup *lineup, const char *id)
+{
+	char *name = state_name(id), *file;
+	enum queue_place place = queue_locate(queue, name, false, &file);
+	struct entry *entry = NULL;
+	jv turn = jv_invalid();
+	bool ok = true;
+
+	if (place == QUEUE_NEW)
+		turn = read_turn(queue, QUEUE_DIR_NEW, file);
+	if (json_is_valid(turn)) {
+		if (!turn_has_reply(turn))
+			turn = turn_reply(turn, "Stopped before it was begun.");
+		outbox_put(turn);
+		ok = queue_finish(queue, &id, 1);
+		entry = lineup_find(lineup, file);
+	}
+	if (ok && entry != NULL)
+		lineup_remove(lineup, entry);
+	jv_free(turn);
+	free(file);
+	free(name);
+	return ok;
+}
+
+/*
+ * What a stop ends that was not begun.  A person's /stop ends all that they
+ * had sent before it; a stop record with an id, that turn.
+ */
+static bool
+stop_waiting(struct queue *queue, struct lineup *lineup,
+    const struct entry *entry, jv ref_record)
+{
+	if (turn_is_turn(ref_record))
+		return cancel_waiting(queue, lineup, entry);
+	if (turn_id(ref_record)[0] != '\0')
+		return cancel_one(queue, lineup, turn_id(ref_record));
+	return true;
 }
 
 /* Whether a stop record has nothing to stop (a person's gets its answer). */
@@ -316,14 +381,16 @@ hand_out(struct queue *queue, struct lineup *lineup, struct entry *first,
 		return true;
 	if (group.attempts >= QUEUE_ATTEMPTS_MAX) {
 		give_up(queue, lineup, &group);
-	} else if (is_idle_stop(group.turn, first)) {
-		ok = finish_group(queue, lineup, &group);
 	} else {
-		if (first->kind == ENTRY_STOP && turn_is_turn(group.turn))
-			ok = cancel_waiting(queue, lineup, first);
-		ok = ok && move_to_cur(queue, lineup, &group);
-		if (ok)
+		if (first->kind == ENTRY_STOP)
+			ok = stop_waiting(queue, lineup, first, group.turn);
+		if (ok && is_idle_stop(group.turn, first)) {
+			ok = finish_group(queue, lineup, &group);
+		} else if (ok && move_to_cur(queue, lineup, &group)) {
 			handout->turn[handout->count++] = json_copy(group.turn);
+		} else {
+			ok = false;
+		}
 	}
 	group_free(&group);
 	return ok;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include "buf.h"
@@ -232,7 +233,7 @@ print_turn(struct queue *queue, int state, const char *name, bool json)
 	} else {
 		buf_printf(&line, "%-8s %3u %8s  %-28s %-20s ",
 		    states[state].name, file.attempt, age_text(at, age),
-		    turn_id(turn), turn_session(turn));
+		    queue_id_of(turn), turn_session(turn));
 		add_excerpt(&line, json_get_string(turn, "text", ""));
 	}
 	print(&line);
@@ -311,6 +312,8 @@ list_show(struct queue *queue, const char *id, bool json)
 static int
 retry_file(struct queue *queue, const char *file)
 {
+	/* its time tells this round of attempts from the last */
+	(void)utimensat(queue->fd[QUEUE_DIR_DEAD], file, NULL, 0);
 	if (queue_move(queue, QUEUE_DIR_DEAD, file, QUEUE_DIR_NEW, file))
 		return EX_OK;
 	log_error("queue %s: %s: cannot move from dead to new: %s",

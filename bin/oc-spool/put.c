@@ -12,6 +12,7 @@
 #include "put.h"
 #include "record.h"
 #include "turn.h"
+#include "ulid.h"
 #include "xalloc.h"
 
 enum {
@@ -36,7 +37,8 @@ struct batch {
 static const char *
 check_identity(jv ref)
 {
-	static const char *const strings[] = {"id", "session", "channel"};
+	static const char *const strings[] = {
+	    "id", "stop_id", "session", "channel"};
 	const char *id;
 
 	if (!turn_is_turn(ref) && !turn_is_stop(ref))
@@ -49,9 +51,10 @@ check_identity(jv ref)
 
 		jv_free(value);
 		if (!ok)
-			return "id, session and channel must be strings";
+			return "id, stop_id, session and channel must be "
+			       "strings";
 	}
-	id = turn_id(ref);
+	id = queue_id_of(ref);
 	for (; *id != '\0'; id++)
 		if ((unsigned char)*id < ' ' || *id == 0x7f)
 			return "a control byte in the id";
@@ -64,7 +67,7 @@ answer_bad(jv own, bool *changed)
 {
 	static const char *const keys[] = {"to", "from", "text", "media",
 	    "model", "route", "steps", "taint", "reply", "error"};
-	const char *problem = turn_is_turn(own) ? turn_check(own) : NULL;
+	const char *problem = turn_check(own);
 
 	if (problem == NULL)
 		return own;
@@ -80,6 +83,21 @@ answer_bad(jv own, bool *changed)
 	return turn_fail(own, "bad_turn", problem,
 	    "This message could not be understood: it was not made as it "
 	    "should be.");
+}
+
+/* Adds what is missing, so that the record can be told from all others. */
+static jv
+complete(jv own, bool *changed)
+{
+	char id[ULID_SIZE];
+
+	if (turn_is_turn(own))
+		return answer_bad(turn_complete(own, changed), changed);
+	if (queue_id_of(own)[0] != '\0')
+		return own;
+	ulid_make(id);
+	*changed = true;
+	return json_set_string(own, "stop_id", id);
 }
 
 static void
@@ -98,8 +116,7 @@ batch_add(struct batch *batch, struct record *record,
 		record_free(record);
 		return;
 	}
-	turn = turn_complete(json_copy(record->value), &changed);
-	turn = answer_bad(turn, &changed);
+	turn = complete(json_copy(record->value), &changed);
 	if (changed) {
 		json_write(&line, turn);
 		buf_add_byte(&line, '\n');
@@ -108,7 +125,7 @@ batch_add(struct batch *batch, struct record *record,
 	}
 	batch->turn[i] = turn;
 	batch->item[i] =
-	    (struct queue_item){.id = turn_id(turn), .length = line.length};
+	    (struct queue_item){.id = queue_id_of(turn), .length = line.length};
 	batch->item[i].line = batch->line[i] = buf_take(&line);
 	batch->bytes += batch->item[i].length;
 	batch->count++;

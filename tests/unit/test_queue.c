@@ -73,7 +73,7 @@ test_joined_turns_are_finished_together(void **state)
 		assert_int_equal(put(queue, one, &known), 1);
 	}
 	queue_each(queue, QUEUE_DIR_NEW, take_one, queue);
-	assert_true(queue_finish_turn(queue, turn));
+	assert_true(queue_finish_record(queue, turn));
 	assert_int_equal(queue_find(queue, "b"), QUEUE_DONE);
 	assert_int_equal(queue_find(queue, "c"), QUEUE_DONE);
 	assert_int_equal(queue_find(queue, "d"), QUEUE_DONE);
