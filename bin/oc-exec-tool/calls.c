@@ -42,14 +42,11 @@ held_write(struct held *held)
 {
 	jv turn = held->turn;
 
+	if (held->journal == JOURNAL_STALE)
+		return; /* another run of the turn has it */
 	held->turn = json_null();
-	for (size_t i = 0; i < held->count; i++) {
-		struct call *call = &held->call[i];
-
-		turn = turn_add_step(turn, json_copy(call->step));
-		if (call->run.taint != NULL)
-			turn = turn_add_taint(turn, call->run.taint);
-	}
+	for (size_t i = 0; i < held->count; i++)
+		turn = turn_add_step(turn, json_copy(held->call[i].step));
 	turn_write(turn);
 }
 
@@ -67,31 +64,52 @@ held_free(struct held *held)
 }
 
 /*
- * The two places for a journal: nothing of the call has had an effect yet,
- * and nothing of it can have one any more.
+ * Nothing of the call has had an effect yet: all calls of the turn are
+ * journalled together, before the first of them starts, so that they share
+ * one sync.  False when it must not start.
  */
-static void
+static bool
 before_start(struct call *call)
 {
-	jv details = json_object();
+	struct held *held = call->held;
+	jv details = json_object(), calls = json_array();
 
 	call->started = clock_mono_ms();
+	if (!held->journalled) {
+		held->journalled = true;
+		for (size_t i = 0; i < held->count; i++)
+			calls =
+			    json_append(calls, json_copy(held->call[i].value));
+		held->journal = journal_calls_started(held->turn, calls);
+	}
+	jv_free(calls);
+	if (held->journal == JOURNAL_STALE || held->journal == JOURNAL_FAILED) {
+		jv_free(details);
+		return false;
+	}
 	details = json_set(details, "call", json_get(call->value, "id"));
 	details = json_set(details, "name", json_get(call->value, "name"));
 	details = json_set(details, "args", json_get(call->value, "args"));
-	event_write(call->held->turn, "tool_start", details);
+	event_write(held->turn, "tool_start", details);
+	return true;
 }
 
+/* Nothing of the call can have an effect any more. */
 static void
 after_end(struct call *call)
 {
+	struct held *held = call->held;
 	jv details = json_object();
 
+	if (call->run.taint != NULL)
+		held->turn = turn_add_taint(held->turn, call->run.taint);
+	if (journal_step(held->turn, call->step) == JOURNAL_STALE)
+		held->journal = JOURNAL_STALE;
 	details = json_set(details, "call", json_get(call->value, "id"));
 	details = json_set(details, "name", json_get(call->value, "name"));
 	details = json_set(details, "ok", json_get(call->step, "ok"));
 	details = json_set(details, "ms", json_get(call->step, "ms"));
-	event_write(call->held->turn, "tool_end", details);
+	event_write(held->turn, "tool_end", details);
 }
 
 /* Makes the step.  `own_details` are more keys for it. */
@@ -116,7 +134,12 @@ end(struct call *call, bool ok, jv own_details)
 void
 call_start(struct call *call, struct tools *tools)
 {
-	before_start(call);
+	if (!before_start(call)) {
+		call_refuse(call,
+		    "not started: the journal cannot be written, and what is "
+		    "not written down first is not run (is the disk full?)");
+		return;
+	}
 	call->tool->begin(tools, call->held->turn, call->value, &call->run);
 	if (call->run.running)
 		call->state = CALL_RUNNING;

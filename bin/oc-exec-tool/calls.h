@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 #include <jv.h>
+#include "journal.h"
 #include "tools.h"
 
 /* A turn that is held because calls of it are ours. */
@@ -15,6 +16,8 @@ struct held {
 	struct call *call;  /* in the order of the turn */
 	size_t count, open; /* open: not done yet */
 	bool stopped;       /* by the person */
+	bool journalled;    /* that its calls start; with what result: */
+	enum journal_result journal;
 };
 
 enum call_state { CALL_WAITING, CALL_RUNNING, CALL_DONE };
@@ -34,7 +37,10 @@ TAILQ_HEAD(call_list, call);
 
 /* The turn with those of its pending calls that are ours, or NULL if none. */
 struct held *held_new(jv ref_turn);
-/* Adds the results to the turn, in the order of the calls, and writes it. */
+/*
+ * Adds the results to the turn, in the order of the calls, and writes it; not
+ * when another run of the turn has taken it over.
+ */
 void held_write(struct held *held);
 void held_free(struct held *held);
 

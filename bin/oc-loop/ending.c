@@ -3,6 +3,7 @@
 #include <string.h>
 #include "buf.h"
 #include "ending.h"
+#include "journal.h"
 #include "json.h"
 #include "turn.h"
 
@@ -219,16 +220,18 @@ ending_answer_unserved(jv own_turn)
 	jv pending = turn_pending(own_turn);
 
 	for (int i = 0, n = json_length(pending); i < n; i++) {
-		jv call = json_at(pending, i);
+		jv call = json_at(pending, i), step;
 		struct buf output = {0};
 
 		buf_printf(&output,
 		    "there is no tool %s here: no stage of this pipeline "
 		    "offers it",
 		    json_get_string(call, "name", "without a name"));
-		own_turn = turn_add_step(
-		    own_turn, turn_tool_step(json_get_string(call, "id", ""),
-				  false, buf_string(&output)));
+		step = turn_tool_step(json_get_string(call, "id", ""), false,
+		    buf_string(&output));
+		/* who has the turn now is found out by the next stage */
+		(void)journal_step(own_turn, step);
+		own_turn = turn_add_step(own_turn, step);
 		buf_free(&output);
 		jv_free(call);
 	}

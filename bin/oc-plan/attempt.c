@@ -2,6 +2,7 @@
 #include <string.h>
 #include "clock.h"
 #include "event.h"
+#include "journal.h"
 #include "json.h"
 #include "log.h"
 #include "runbook_model.h"
@@ -22,7 +23,10 @@ work_finish(struct work *work)
 {
 	struct planner *planner = work->planner;
 
-	turn_write(work->turn);
+	if (work->stale)
+		jv_free(work->turn);
+	else
+		turn_write(work->turn);
 	request_end(work);
 	jv_free(work->models);
 	jv_free(work->failed);
@@ -31,6 +35,15 @@ work_finish(struct work *work)
 	planner->count--;
 	planner->active -= !work->waiting;
 	free(work);
+}
+
+/* Adds a step, after the journal has it. */
+static void
+add_step(struct work *work, jv own_step)
+{
+	if (journal_step(work->turn, own_step) == JOURNAL_STALE)
+		work->stale = true;
+	work->turn = turn_add_step(work->turn, own_step);
 }
 
 static void
@@ -74,7 +87,7 @@ give_up(struct work *work)
 	step = json_set_string(step, "text", "");
 	step = json_set(step, "attempts", work->failed);
 	work->failed = json_array();
-	work->turn = turn_add_step(work->turn, step);
+	add_step(work, step);
 	if (!stopped) {
 		work->turn = turn_fail(work->turn, "no_model", summary, text);
 		log_warn("turn %s: no model answered: %s", turn_id(work->turn),
@@ -89,22 +102,23 @@ give_up(struct work *work)
  * Answers the calls whose arguments were no JSON object, so that the model
  * can mend them and no tool stage has to guess.
  */
-static jv
-answer_bad_calls(jv own_turn, jv ref_calls)
+static void
+answer_bad_calls(struct work *work)
 {
-	for (int i = 0, n = json_length(ref_calls); i < n; i++) {
-		jv call = json_at(ref_calls, i);
+	static const char problem[] =
+	    "the arguments were not a JSON object; nothing was done; make the "
+	    "call again with a JSON object";
+	jv calls = work->answer.calls;
+
+	for (int i = 0, n = json_length(calls); i < n; i++) {
+		jv call = json_at(calls, i);
 
 		if (json_has(call, "bad_args"))
-			own_turn = turn_add_step(own_turn,
+			add_step(work,
 			    turn_tool_step(json_get_string(call, "id", ""),
-				false,
-				"the arguments were not a JSON object; nothing "
-				"was done; make the call again with a JSON "
-				"object"));
+				false, problem));
 		jv_free(call);
 	}
-	return own_turn;
 }
 
 /* The reply of a step without calls. */
@@ -141,8 +155,8 @@ attempt_succeeded(struct work *work)
 		set_reply(work, failed);
 	step = attempt_step(
 	    work->planner->config, work->name, &work->answer, ms, failed);
-	work->turn = turn_add_step(work->turn, step);
-	work->turn = answer_bad_calls(work->turn, work->answer.calls);
+	add_step(work, step);
+	answer_bad_calls(work);
 	work_finish(work);
 }
 

@@ -11,6 +11,7 @@ struct work {
 	jv models;      /* names, in the order in which they are tried */
 	int index;      /* of the model that is being asked */
 	jv failed;      /* records of the attempts so far */
+	bool stale;     /* another run of the turn has taken it over */
 	bool retried;   /* the one short retry on this model was taken */
 	int shorten;    /* how often less was sent, see history_conversation */
 	bool no_images; /* they made the request too large */
