@@ -117,7 +117,7 @@ static const struct schema_key key[] = {
 
 /* used by the gateway */
 {"sessions.dm", SCHEMA_WORD, DEFAULT(TEXT("per_person")), SESSIONS},
-{"sessions.group", SCHEMA_WORD, DEFAULT(TEXT("shared")), SESSIONS},
+{"sessions.group", SCHEMA_WORD, DEFAULT(TEXT("per_person")), SESSIONS},
 {"sessions.retention_days", SCHEMA_INT, DEFAULT("90"), RANGE(1, 36500)},
 {"sessions.archive_bytes", SCHEMA_INT, DEFAULT("1073741824"),
     RANGE(0, BYTES_MAX)},

@@ -46,17 +46,20 @@ struct collect {
 	struct ledger *ledger;
 	struct inbox *inbox;
 	struct sink *sink;
+	struct compose_sessions sessions;
 	struct item *first;
 	int64_t bot;
 };
 
 struct collect *
-collect_new(struct ledger *ledger, struct inbox *inbox)
+collect_new(struct ledger *ledger, struct inbox *inbox,
+    const struct compose_sessions *sessions)
 {
 	struct collect *collect = xcalloc(1, sizeof *collect);
 
 	collect->ledger = ledger;
 	collect->inbox = inbox;
+	collect->sessions = *sessions;
 	return collect;
 }
 
@@ -236,7 +239,7 @@ void
 collect_add(struct collect *collect, const struct update *update,
     const char *former, const struct bot *bot)
 {
-	char *session = compose_session(update, former);
+	char *session = compose_session(update, former, &collect->sessions);
 	struct item *item = last_of(collect, session);
 	struct buf text = {.data = NULL};
 

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 #include <jv.h>
+#include "compose.h"
 #include "inbox.h"
 #include "ledger.h"
 #include "sink.h"
@@ -20,7 +21,8 @@
  */
 struct collect;
 
-struct collect *collect_new(struct ledger *ledger, struct inbox *inbox);
+struct collect *collect_new(struct ledger *ledger, struct inbox *inbox,
+    const struct compose_sessions *sessions);
 void collect_free(struct collect *collect);
 
 /* Where finished turns go; it may be set anew. */

@@ -12,16 +12,23 @@ enum {
 };
 
 char *
-compose_session(const struct update *update, const char *former)
+compose_session(const struct update *update, const char *former,
+    const struct compose_sessions *sessions)
 {
-	const char *chat = former != NULL ? former : update->chat;
+	struct buf session = {.data = NULL};
 
-	if (update->is_private)
-		return xasprintf("telegram:%s", update->from);
-	if (update->thread[0] == '\0')
-		return xasprintf("telegram:%s:%s", chat, update->from);
-	return xasprintf(
-	    "telegram:%s:%s:%s", chat, update->thread, update->from);
+	if (update->is_private) {
+		buf_printf(&session, "telegram:%s",
+		    sessions->dm_shared ? "direct" : update->from);
+		return buf_take(&session);
+	}
+	buf_printf(
+	    &session, "telegram:%s", former != NULL ? former : update->chat);
+	if (update->thread[0] != '\0')
+		buf_printf(&session, ":%s", update->thread);
+	if (!sessions->group_shared)
+		buf_printf(&session, ":%s", update->from);
+	return buf_take(&session);
 }
 
 jv

@@ -1,6 +1,7 @@
 #ifndef OC_COMPOSE_H
 #define OC_COMPOSE_H
 
+#include <stdbool.h>
 #include <jv.h>
 #include "buf.h"
 #include "update.h"
@@ -9,13 +10,19 @@
  * From a message to a turn.
  */
 
+/* Who shares a session with others: sessions.dm and sessions.group. */
+struct compose_sessions {
+	bool dm_shared, group_shared;
+};
+
 /*
  * The session: telegram:PERSON for private messages, telegram:CHAT:PERSON in
- * groups, telegram:CHAT:TOPIC:PERSON in topics, so that everyone has one of
- * their own.  A group that became a supergroup keeps its former number.  The
- * caller frees it.
+ * groups, telegram:CHAT:TOPIC:PERSON in topics.  Where sessions are shared the
+ * person is left out, and all private messages are telegram:direct.  A group
+ * that became a supergroup keeps its former number.  The caller frees it.
  */
-char *compose_session(const struct update *update, const char *former);
+char *compose_session(const struct update *update, const char *former,
+    const struct compose_sessions *sessions);
 
 /* A turn without id, text and media. */
 jv compose_turn(const struct update *update, const char *session);

@@ -241,6 +241,12 @@ take_token(void)
 	return token;
 }
 
+static bool
+is_shared(const struct config *config, const char *key)
+{
+	return strcmp(config_string(config, key), "shared") == 0;
+}
+
 static void
 receiver_open(struct receiver *r, const struct config *config,
     struct http *http, char *own_token)
@@ -254,7 +260,10 @@ receiver_open(struct receiver *r, const struct config *config,
 	r->inbox = inbox_new(r->telegram, workspace,
 	    config_int(config, "channels.telegram.media_bytes"));
 	r->notices = notices_new(r->telegram);
-	r->collect = collect_new(&r->ledger, r->inbox);
+	r->collect = collect_new(&r->ledger, r->inbox,
+	    &(struct compose_sessions){
+		.dm_shared = is_shared(config, "sessions.dm"),
+		.group_shared = is_shared(config, "sessions.group")});
 	r->poller = poller_new(&(struct poller_setup){.telegram = r->telegram,
 	    .ledger = &r->ledger,
 	    .store = r->store,

@@ -534,6 +534,22 @@ class Groups(ReceiverCase):
         self.assertEqual(self.telegram.sent, [])  # no code in a group
         self.stop()
 
+    def test_shared_sessions(self):
+        self.place.config({
+            "sessions": {"dm": "shared", "group": "shared"},
+            "channels": {"telegram": {
+                "api_root": self.telegram.url, "dm_policy": "open",
+                "group_policy": "open", "poll_timeout_s": 2}}})
+        for sender in (ADA, BOB):
+            self.telegram.say("hi", sender=sender)
+            self.mention("@claw_bot a", sender=sender)
+            self.mention("@claw_bot b", sender=sender, message_thread_id=5)
+        self.start()
+        self.settle()
+        self.assertEqual([t["session"] for t in self.turns(6)], [
+            "telegram:direct", f"telegram:{GROUP}", f"telegram:{GROUP}:5"] * 2)
+        self.stop()
+
     def test_policies(self):
         for telegram, expected in (
                 ({}, []),

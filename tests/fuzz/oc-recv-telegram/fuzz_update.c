@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 make_turn(const struct update *update, const struct bot *bot, jv ref_config)
 {
-	char *session = compose_session(update, NULL);
+	char *session = compose_session(
+	    update, NULL, &(struct compose_sessions){.dm_shared = false});
 	jv turn = compose_turn(update, session);
 	struct buf text = {.data = NULL};
 
