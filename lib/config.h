@@ -23,6 +23,7 @@ struct config {
  * ~/.openclaw/openclaw.json, or if none of these is there the defaults.  All
  * that is wrong is logged, a line each with file:line:column, and the program
  * ends: EX_CONFIG, or EX_NOINPUT for a file that was named and cannot be read.
+ * OC_ALLOW_UNCONFIGURED=1 in the environment sets allow_unconfigured.
  */
 void config_load(struct config *config, const char *path);
 

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 #include "commands.h"
+#include "config_schema.h"
 #include "json.h"
 #include "log.h"
 
@@ -13,6 +14,7 @@ print_help(void)
 {
 	puts("usage: openclaw config check [-c FILE]\n"
 	     "       openclaw config show [-c FILE]\n"
+	     "       openclaw config get [-c FILE] KEY...\n"
 	     "\n"
 	     "check: reads the configuration and compiles its rules; every "
 	     "problem is a line\n"
@@ -20,6 +22,9 @@ print_help(void)
 	     "show:  prints the whole configuration with its defaults, as "
 	     "JSON.  It holds no\n"
 	     "       secrets: those come from the environment.\n"
+	     "get:   prints the values of keys (tools.exec.policy), each on a "
+	     "line of its own, and\n"
+	     "       each element of a list.\n"
 	     "\n"
 	     "See openclaw.yaml(5).");
 }
@@ -61,6 +66,36 @@ show(const struct config *config)
 	return EX_OK;
 }
 
+/* A word as it is, anything else as JSON. */
+static void
+print_value(jv ref)
+{
+	char *text = json_is_string(ref) ? NULL : json_text(ref);
+
+	puts(text != NULL ? text : json_as_string(ref, ""));
+	free(text);
+}
+
+static void
+get(const struct config *config, const char *key)
+{
+	jv value;
+
+	if (!schema_knows(key))
+		usage_error("%s: openclaw.yaml(5) knows no such key", key);
+	value = config_get(config, key);
+	if (!json_is_array(value))
+		print_value(value);
+	for (int i = 0, n = json_length(value); json_is_array(value) && i < n;
+	     i++) {
+		jv one = json_at(value, i);
+
+		print_value(one);
+		jv_free(one);
+	}
+	jv_free(value);
+}
+
 int
 command_config(int argc, char **argv)
 {
@@ -76,13 +111,20 @@ command_config(int argc, char **argv)
 		default: usage_error("unknown option");
 		}
 	}
-	if (argc - optind != 1)
-		usage_error("config check, or config show?");
-	verb = argv[optind];
-	if (strcmp(verb, "check") != 0 && strcmp(verb, "show") != 0)
-		usage_error("config %s: there is check and show", verb);
+	verb = optind < argc ? argv[optind++] : "";
+	if (strcmp(verb, "get") == 0 ? optind == argc : optind != argc)
+		usage_error("config check, config show, or config get KEY?");
+	if (strcmp(verb, "check") != 0 && strcmp(verb, "show") != 0 &&
+	    strcmp(verb, "get") != 0)
+		usage_error("config %s: there is check, show and get", verb);
 	config_load(&config, config_file);
-	status = strcmp(verb, "check") == 0 ? check(&config) : show(&config);
+	status = EX_OK;
+	if (strcmp(verb, "check") == 0)
+		status = check(&config);
+	else if (strcmp(verb, "show") == 0)
+		status = show(&config);
+	while (optind < argc)
+		get(&config, argv[optind++]);
 	config_free(&config);
 	if (fflush(stdout) != 0)
 		fatal(EX_IOERR, "standard output cannot be written");

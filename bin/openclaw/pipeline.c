@@ -10,18 +10,23 @@
 #include "json.h"
 #include "log.h"
 
-/* oc-plan and the tool stages, as the configuration names them. */
+/*
+ * oc-plan and the tool stages, as the configuration names them.  The shell
+ * waits for all of them, and the first does not end when the last one does:
+ * so each that fails ends the shell, and oc-loop sees that it is broken.
+ */
 static void
 set_inner_pipeline(const struct config *config)
 {
 	jv stages = config_get(config, "tools.stages");
 	struct buf inner = {0};
 
-	buf_add_string(&inner, "oc-plan");
+	buf_add_string(&inner, "{ oc-plan || kill $$; }");
 	for (int i = 0, n = json_length(stages); i < n; i++) {
 		jv stage = json_at(stages, i);
 
-		buf_printf(&inner, " | %s", json_as_string(stage, ""));
+		buf_printf(
+		    &inner, " | { %s || kill $$; }", json_as_string(stage, ""));
 		jv_free(stage);
 	}
 	setenv("OC_INNER", buf_string(&inner), 1);
