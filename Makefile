@@ -7,13 +7,14 @@ PREFIX ?= /usr/local
 CC      = gcc
 
 DEPS_BUILD = gcc libc6-dev pkg-config libcurl4-openssl-dev libjq-dev \
-	libyaml-dev libssl-dev libbsd-dev libmd-dev libxml2-dev libseccomp-dev
+	libyaml-dev libssl-dev libbsd-dev libmd-dev libxml2-dev libseccomp-dev \
+	libmd4c-dev
 DEPS_CHECK = libcmocka-dev openssl python3 python3-jsonschema jq valgrind strace procps git
 DEPS_LINT  = clang clang-format clang-tidy libclang-rt-14-dev cppcheck \
 	shellcheck mandoc
 
 # What a program does not use is not linked to it (--as-needed).
-PKGS  = libcurl libcrypto libmd yaml-0.1 libxml-2.0 libseccomp libbsd-overlay
+PKGS  = libcurl libcrypto libmd yaml-0.1 libxml-2.0 libseccomp md4c libbsd-overlay
 LIBS  = $(shell pkg-config --libs $(PKGS)) -ljq -lm
 PKGCF = $(shell pkg-config --cflags $(PKGS))
 

@@ -108,6 +108,7 @@ static const struct schema_key key[] = {
 {TELEGRAM ".delivery", SCHEMA_WORD, DEFAULT(TEXT("at_least_once")),
     .words = "at_least_once|at_most_once"},
 {TELEGRAM ".media_bytes", SCHEMA_INT, DEFAULT("20971520"), RANGE(0, ANY_MAX)},
+{TELEGRAM ".progress", SCHEMA_BOOL, DEFAULT("true")},
 {TELEGRAM ".poll_timeout_s", SCHEMA_INT, DEFAULT("30"), RANGE(0, 50)},
 {TELEGRAM ".groups", SCHEMA_MAP, .keys = SCHEMA_ID},
 {TELEGRAM ".groups.*.require_mention", SCHEMA_BOOL, DEFAULT("null")},

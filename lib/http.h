@@ -44,6 +44,14 @@ struct http_request {
 	const char *body;           /* borrowed until `done`; NULL for none */
 	size_t body_length;
 	/*
+	 * Where the body is not in memory (then `body` is NULL): puts up to
+	 * `size` bytes of it, those from `offset` on, into `into` and returns
+	 * how many; 0 breaks the transfer off.  Called from inside of libcurl,
+	 * as `admit` is.
+	 */
+	size_t (*read_body)(
+	    void *arg, uint64_t offset, char *into, size_t size);
+	/*
 	 * Milliseconds: until the connection stands; from then until the first
 	 * byte of the answer's body (it starts anew while the request is still
 	 * going out); between two bytes; and from the start to the end.  Zero

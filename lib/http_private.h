@@ -33,6 +33,7 @@ struct http_transfer {
 	int64_t due;                           /* no deadline is before this */
 	size_t heap_index;
 	curl_off_t sent; /* of the body, when last looked */
+	uint64_t read;   /* of the body, by read_body */
 	size_t received; /* bytes of body */
 	CURLcode code;
 	enum http_failure failure;

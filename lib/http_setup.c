@@ -111,6 +111,54 @@ on_bytes(char *bytes, size_t size, size_t count, void *arg)
 	return length;
 }
 
+static size_t
+on_read(char *into, size_t size, size_t count, void *arg)
+{
+	struct http_transfer *transfer = arg;
+	const struct http_request *request = &transfer->request;
+	uint64_t left = request->body_length - transfer->read;
+	size_t room = size * count, n;
+
+	if (left == 0)
+		return 0;
+	n = request->read_body(request->arg, transfer->read, into,
+	    room < left ? room : (size_t)left);
+	transfer->read += n;
+	return n > 0 ? n : CURL_READFUNC_ABORT;
+}
+
+/* It is sent again on another connection, from its beginning. */
+static int
+on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct http_transfer *transfer = arg;
+
+	if (origin != SEEK_SET || offset < 0)
+		return CURL_SEEKFUNC_FAIL;
+	transfer->read = (uint64_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static void
+set_body(struct http_transfer *transfer)
+{
+	const struct http_request *request = &transfer->request;
+	CURL *easy = transfer->easy;
+
+	check(curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+	    (curl_off_t)request->body_length));
+	if (request->read_body == NULL) {
+		check(curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+		    request->body != NULL ? request->body : ""));
+		return;
+	}
+	check(curl_easy_setopt(easy, CURLOPT_POST, 1L));
+	check(curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read));
+	check(curl_easy_setopt(easy, CURLOPT_READDATA, transfer));
+	check(curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek));
+	check(curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer));
+}
+
 static void
 add_headers(struct http_transfer *transfer)
 {
@@ -147,14 +195,10 @@ set_request(struct http_transfer *transfer)
 	    (long)(tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1)));
 	check(curl_easy_setopt(easy, CURLOPT_PIPEWAIT, tls ? 1L : 0L));
 	add_headers(transfer);
-	if (strcmp(request->method, "POST") == 0) {
-		check(curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-		    (curl_off_t)request->body_length));
-		check(curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-		    request->body != NULL ? request->body : ""));
-	} else {
+	if (strcmp(request->method, "POST") == 0)
+		set_body(transfer);
+	else
 		assert(strcmp(request->method, "GET") == 0);
-	}
 	check(curl_easy_setopt(
 	    easy, CURLOPT_FRESH_CONNECT, request->fresh ? 1L : 0L));
 	/* It divides this among a name's addresses. */

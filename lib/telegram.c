@@ -27,6 +27,8 @@ struct telegram_call {
 	char *url, *body;
 	char *name; /* of the method, for messages */
 	void (*done)(const struct telegram_answer *answer, void *arg);
+	size_t (*read_body)(
+	    void *arg, uint64_t offset, char *into, size_t size);
 	void *arg;
 	bool is_file;
 };
@@ -189,6 +191,29 @@ call_new(const char *name, char *own_url,
 	return call;
 }
 
+static size_t
+on_read(void *arg, uint64_t offset, char *into, size_t size)
+{
+	struct telegram_call *call = arg;
+
+	return call->read_body(call->arg, offset, into, size);
+}
+
+/* What goes out: a copy of the body, or what read_body gives. */
+static size_t
+set_body(struct telegram_call *call, const struct telegram_request *request)
+{
+	const char *body = request->body != NULL ? request->body : "{}";
+	size_t length = request->body != NULL ? request->body_length : 2;
+
+	call->read_body = request->read_body;
+	if (request->read_body != NULL)
+		return request->body_length;
+	call->body = xmalloc(length + 1);
+	memcpy(call->body, body, length);
+	return length;
+}
+
 struct telegram_call *
 telegram_call(struct telegram *telegram, const struct telegram_request *request)
 {
@@ -202,26 +227,24 @@ telegram_call(struct telegram *telegram, const struct telegram_request *request)
 	    xasprintf("%s/bot%s/%s", telegram->root, telegram->token,
 		request->method),
 	    request->done, request->arg);
-	size_t length = request->body != NULL ? request->body_length : 2;
+	size_t length = set_body(call, request);
 
-	call->body = xmalloc(length + 1);
-	memcpy(
-	    call->body, request->body != NULL ? request->body : "{}", length);
-	call->transfer =
-	    http_start(telegram->http, &(struct http_request){.method = "POST",
-					   .url = call->url,
-					   .headers = headers,
-					   .body = call->body,
-					   .body_length = length,
-					   .connect_ms = CONNECT_MS,
-					   .first_byte_ms = answer_ms,
-					   .idle_ms = IDLE_MS,
-					   .total_ms = answer_ms + SENDING_MS,
-					   .answer_max = ANSWER_MAX,
-					   .once = request->once,
-					   .fresh = request->fresh,
-					   .done = on_done,
-					   .arg = call});
+	call->transfer = http_start(telegram->http,
+	    &(struct http_request){.method = "POST",
+		.url = call->url,
+		.headers = headers,
+		.body = call->body,
+		.body_length = length,
+		.read_body = call->read_body != NULL ? on_read : NULL,
+		.connect_ms = CONNECT_MS,
+		.first_byte_ms = answer_ms,
+		.idle_ms = IDLE_MS,
+		.total_ms = answer_ms + SENDING_MS,
+		.answer_max = ANSWER_MAX,
+		.once = request->once,
+		.fresh = request->fresh,
+		.done = on_done,
+		.arg = call});
 	free(header);
 	return call;
 }

@@ -46,6 +46,9 @@ struct telegram_request {
 	const char *body;
 	size_t body_length;
 	const char *content_type;
+	/* See http.h; its `arg` is the one below.  `body` is NULL then. */
+	size_t (*read_body)(
+	    void *arg, uint64_t offset, char *into, size_t size);
 	int64_t answer_ms; /* until the answer begins; 0: half a minute */
 	bool fresh;        /* on a new connection */
 	bool once;         /* not sent again on a connection that broke */
