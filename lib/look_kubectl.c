@@ -89,6 +89,16 @@ is_secret(const struct look_words *words, size_t i)
 	return holds_secret(word, strlen(word));
 }
 
+/* Names are ASCII; other letters could fold to it. */
+static bool
+is_name(const char *word)
+{
+	for (const char *p = word; *p != '\0'; p++)
+		if (!isgraph((unsigned char)*p))
+			return false;
+	return *word != '\0';
+}
+
 bool
 look_kubectl(char *const *argv, size_t argc, const char **reason)
 {
@@ -109,13 +119,11 @@ look_kubectl(char *const *argv, size_t argc, const char **reason)
 		    "top, version and explain look and do nothing else",
 		    words.word[0]);
 	for (size_t i = 1; i < words.count; i++) {
-		/* names are ASCII; other letters could fold to it */
-		for (const char *p = words.word[i]; *p != '\0'; p++)
-			if (!isgraph((unsigned char)*p))
-				return look_refuse(reason,
-				    "kubectl: %.60s is not the name of a thing "
-				    "in a cluster",
-				    words.word[i]);
+		if (!is_name(words.word[i]))
+			return look_refuse(reason,
+			    "kubectl: '%.60s' is not the name of a thing in a "
+			    "cluster",
+			    words.word[i]);
 		if (is_secret(&words, i))
 			return look_refuse(reason,
 			    "kubectl %s %.60s is not permitted: secrets are "

@@ -109,6 +109,13 @@ bool runbook_is_program(const char *word);
  */
 const struct runbook_command *runbook_match(
     const struct runbook *runbook, char *const *argv, size_t argc);
+/*
+ * Of a vector that nothing permits: where the argument is that stands for a placeholder
+ * and must not (an option, say), if there is a command that it fits otherwise;
+ * else NULL.
+ */
+char *const *runbook_bad_argument(
+    const struct runbook *runbook, char *const *argv, size_t argc);
 
 /*
  * Whether the built-in list of commands that only look permits this vector

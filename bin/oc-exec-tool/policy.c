@@ -163,10 +163,16 @@ static void
 refuse_vector(
     struct policy *policy, char *const *argv, size_t argc, struct buf *why)
 {
-	char *line = words_join(argv, argc), *reason;
+	char *const *bad =
+	    runbook_bad_argument(policy_runbook(policy), argv, argc);
+	char *line = bad != NULL ? words_join(bad, 1) : words_join(argv, argc);
+	char *reason = xasprintf("\"%.*s\"%s %s", COMMAND_SHOWN, line,
+	    strlen(line) > COMMAND_SHOWN ? "…" : "",
+	    bad != NULL ? "cannot stand for a placeholder: what does must not "
+			  "be empty, begin with a hyphen or hold a control "
+			  "character"
+			: "is not among the documented commands");
 
-	reason = xasprintf("\"%.*s\"%s is not among the documented commands",
-	    COMMAND_SHOWN, line, strlen(line) > COMMAND_SHOWN ? "…" : "");
 	policy_refuse(policy, reason, why);
 	free(reason);
 	free(line);

@@ -100,7 +100,8 @@ class Runbook(PolicyCase):
 
     def test_options_where_a_placeholder_is(self):
         for argument in ("--eval=1", "-e", "--", "-", "--require=/tmp/x.js"):
-            self.assert_does_not_run(f"{PARSE} {argument}")
+            self.assert_does_not_run(f"{PARSE} {argument}",
+                                     "placeholder", "hyphen")
             self.assert_does_not_run(f"{PARSE} https://a.example {argument}")
             self.assert_does_not_run([*PARSE.split(), argument])
 

@@ -14,12 +14,16 @@ is_program(const char *word)
 	       strcmp(word, "kubectl") == 0;
 }
 
-/* Whether the runbook's text permits the words, divided by '|'. */
+/*
+ * Whether the runbook's text permits the words, divided by '|'.  `bad`, if not
+ * NULL: the word that keeps it from that, or "none".
+ */
 static bool
-permits(const char *text, const char *words)
+permits_but(const char *text, const char *words, const char *bad)
 {
 	struct runbook runbook;
 	char *copy = strdup(words), *argv[WORDS_MAX + 2] = {copy};
+	char *const *found;
 	size_t argc = 1;
 	bool permitted;
 
@@ -30,9 +34,18 @@ permits(const char *text, const char *words)
 		}
 	runbook_parse(&runbook, text, strlen(text), is_program);
 	permitted = runbook_match(&runbook, argv, argc) != NULL;
+	found = runbook_bad_argument(&runbook, argv, argc);
+	if (bad != NULL)
+		assert_string_equal(found != NULL ? *found : "none", bad);
 	runbook_free(&runbook);
 	free(copy);
 	return permitted;
+}
+
+static bool
+permits(const char *text, const char *words)
+{
+	return permits_but(text, words, NULL);
 }
 
 static const char homelab[] =
@@ -62,6 +75,28 @@ the_reference_grants_its_commands(void **state)
 	/* one argument, whatever it says, as there is no shell */
 	assert_true(permits(homelab, LINKS "; rm -rf x"));
 	assert_true(permits(homelab, LINKS "$(id)"));
+}
+
+static void
+the_argument_that_is_at_fault_is_found(void **state)
+{
+	static const char job[] =
+	    "## Run\n```sh\np create --from=cron/<name> -n x\n```\n";
+
+	(void)state;
+	assert_true(permits_but(homelab, LINKS "https://a", "none"));
+	assert_false(permits_but(homelab, LINKS "--eval=1", "--eval=1"));
+	assert_false(permits_but(homelab, LINKS "a|-e|b", "-e"));
+	assert_false(permits_but(homelab, LINKS "a|", ""));
+	assert_false(permits_but(homelab, LINKS "a\nb", "a\nb"));
+	assert_false(
+	    permits_but(job, "p|create|--from=cron/-x|-n|x", "--from=cron/-x"));
+	assert_false(
+	    permits_but(job, "p|create|--from=cron/|-n|x", "--from=cron/"));
+	/* nothing that one argument alone would mend */
+	assert_false(permits_but(homelab, "node|/scripts/x.js|-e", "none"));
+	assert_false(permits_but(homelab, "sh|-c|node", "none"));
+	assert_false(permits_but(job, "p|create|--from=job/x|-n|x", "none"));
 }
 
 static void
@@ -190,6 +225,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_reference_grants_its_commands),
+	    cmocka_unit_test(the_argument_that_is_at_fault_is_found),
 	    cmocka_unit_test(the_reference_grants_nothing_else),
 	    cmocka_unit_test(placeholders_inside_words),
 	    cmocka_unit_test(optional_and_more),
