@@ -129,9 +129,13 @@ make_directory(const char *path)
 bool
 io_make_directories(const char *path)
 {
-	char *copy = xstrdup(path);
+	char *copy;
 	bool ok = true;
 
+	/* mostly it is there, or only its last part is missing */
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return true;
+	copy = xstrdup(path);
 	for (char *slash = copy + 1; ok && *slash != '\0'; slash++) {
 		if (*slash != '/')
 			continue;

@@ -117,10 +117,12 @@ enum queue_place queue_find(struct queue *queue, const char *id);
  */
 bool queue_finish(struct queue *queue, const char *const *ids, size_t count);
 /*
- * The same for a record that was taken: all that was joined into it ("ids"),
- * and the one that gave it its name at the end, so that after a crash in
- * between the rest is not taken for turns of their own.
+ * The same for records that were taken: for each all that was joined into it
+ * ("ids"), and the one that gave it its name at the end, so that after a
+ * crash in between the rest is not taken for turns of their own.
  */
+bool queue_finish_records(
+    struct queue *queue, const jv *ref_records, size_t count);
 bool queue_finish_record(struct queue *queue, jv ref_record);
 
 #endif

@@ -1,0 +1,191 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "clock.h"
+#include "log.h"
+#include "session.h"
+#include "state.h"
+#include "usage.h"
+#include "xalloc.h"
+
+enum {
+	TIDY_EVERY_MS = 60 * 60 * 1000,
+	LEFT_OVER_S = 24 * 60 * 60, /* older than any turn may become */
+	DAY_S = 24 * 60 * 60,
+};
+
+/* A day of the archive. */
+struct day {
+	char *name;
+	int64_t bytes;
+};
+
+static int64_t
+measure(const char *path)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+	int64_t bytes = 0;
+	struct stat st;
+
+	while (directory != NULL && (entry = readdir(directory)) != NULL)
+		if (fstatat(dirfd(directory), entry->d_name, &st,
+			AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode))
+			bytes += st.st_size;
+	if (directory != NULL)
+		closedir(directory);
+	return bytes;
+}
+
+/* A directory with files and nothing deeper in it. */
+static void
+remove_folder(const char *path)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+
+	while (directory != NULL && (entry = readdir(directory)) != NULL)
+		if (entry->d_name[0] != '.')
+			(void)unlinkat(dirfd(directory), entry->d_name, 0);
+	if (directory != NULL)
+		closedir(directory);
+	if (rmdir(path) != 0 && errno != ENOENT)
+		log_warn("%s: cannot be removed: %s", path, strerror(errno));
+}
+
+static int
+compare_days(const void *a, const void *b)
+{
+	const struct day *left = a, *right = b;
+
+	return strcmp(left->name, right->name);
+}
+
+static struct day *
+read_days(const char *archive, size_t *count)
+{
+	DIR *directory = opendir(archive);
+	struct day *days = NULL;
+	struct dirent *entry;
+
+	*count = 0;
+	while (directory != NULL && (entry = readdir(directory)) != NULL) {
+		char *path;
+
+		if (strspn(entry->d_name, "0123456789-") !=
+			USAGE_DAY_SIZE - 1 ||
+		    entry->d_name[USAGE_DAY_SIZE - 1] != '\0')
+			continue;
+		path = xasprintf("%s/%s", archive, entry->d_name);
+		days = xreallocarray(days, *count + 1, sizeof *days);
+		days[*count].name = xstrdup(entry->d_name);
+		days[(*count)++].bytes = measure(path);
+		free(path);
+	}
+	if (directory != NULL)
+		closedir(directory);
+	if (*count != 0)
+		qsort(days, *count, sizeof *days, compare_days);
+	return days;
+}
+
+/* Whole days go, the oldest first; today stays, however large it is. */
+static void
+tidy_archive(int64_t days_kept, int64_t bytes_kept)
+{
+	char *archive = state_path("archive"), oldest[USAGE_DAY_SIZE];
+	char today[USAGE_DAY_SIZE], *path;
+	int64_t now = clock_now_ms(), total = 0;
+	struct day *days;
+	size_t count;
+
+	usage_day(now, today);
+	usage_day(now - days_kept * DAY_S * 1000, oldest);
+	days = read_days(archive, &count);
+	for (size_t i = 0; i < count; i++)
+		total += days[i].bytes;
+	for (size_t i = 0; i < count; i++) {
+		bool goes =
+		    strcmp(days[i].name, today) < 0 &&
+		    (strcmp(days[i].name, oldest) < 0 || total > bytes_kept);
+
+		path = xasprintf("%s/%s", archive, days[i].name);
+		if (goes) {
+			remove_folder(path);
+			total -= days[i].bytes;
+		}
+		free(path);
+		free(days[i].name);
+	}
+	free(days);
+	free(archive);
+}
+
+/* Directories of turns whose journal is archived, which a crash left. */
+static void
+tidy_turns(void)
+{
+	char *turns = state_path("turns");
+	DIR *directory = opendir(turns);
+	struct dirent *entry;
+
+	while (directory != NULL && (entry = readdir(directory)) != NULL) {
+		char *path = xasprintf("%s/%s", turns, entry->d_name);
+		char *journal = xasprintf("%s/journal.ndjson", path);
+		struct stat st;
+
+		if (entry->d_name[0] != '.' && stat(path, &st) == 0 &&
+		    time(NULL) - st.st_mtime > LEFT_OVER_S &&
+		    access(journal, F_OK) != 0 && errno == ENOENT)
+			remove_folder(path);
+		free(journal);
+		free(path);
+	}
+	if (directory != NULL)
+		closedir(directory);
+	free(turns);
+}
+
+/* Transcripts that were put aside. */
+static void
+tidy_sessions(int64_t days_kept)
+{
+	char *sessions = state_path("sessions");
+	DIR *directory = opendir(sessions);
+	struct dirent *entry;
+
+	while (directory != NULL && (entry = readdir(directory)) != NULL) {
+		const char *end = strrchr(entry->d_name, '.');
+		struct stat st;
+
+		if (end != NULL && strcmp(end, ".old") == 0 &&
+		    fstatat(dirfd(directory), entry->d_name, &st, 0) == 0 &&
+		    time(NULL) - st.st_mtime > days_kept * DAY_S)
+			(void)unlinkat(dirfd(directory), entry->d_name, 0);
+	}
+	if (directory != NULL)
+		closedir(directory);
+	free(sessions);
+}
+
+void
+keep_tidy(const struct config *config)
+{
+	static int64_t next;
+	int64_t now = clock_mono_ms(), days;
+
+	if (now < next)
+		return;
+	next = now + TIDY_EVERY_MS;
+	days = config_int(config, "sessions.retention_days");
+	tidy_archive(days, config_int(config, "sessions.archive_bytes"));
+	tidy_turns();
+	tidy_sessions(days);
+}
