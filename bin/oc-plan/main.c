@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include "config.h"
@@ -52,6 +53,27 @@ wants_plan(jv ref_turn)
 	return !turn_has_reply(ref_turn) && !turn_has_pending(ref_turn);
 }
 
+/*
+ * A last step that says something and calls nothing is an answer, and only the
+ * reply is missing: a crash came in between.  No model is asked again.
+ */
+static jv
+reply_of_last_step(jv own_turn)
+{
+	jv steps = json_get(own_turn, "steps");
+	jv last = json_at(steps, json_length(steps) - 1);
+	jv calls = json_get(last, "calls");
+	const char *text = json_get_string(last, "text", "");
+
+	if (strcmp(json_get_string(last, "role", ""), "assistant") == 0 &&
+	    json_length(calls) == 0 && text[0] != '\0')
+		own_turn = turn_reply(own_turn, text);
+	jv_free(calls);
+	jv_free(last);
+	jv_free(steps);
+	return own_turn;
+}
+
 static void
 handle(struct planner *planner, struct record *record)
 {
@@ -72,10 +94,15 @@ handle(struct planner *planner, struct record *record)
 	turn = record->value;
 	record->value = json_null();
 	turn = turn_complete(turn, NULL);
-	if (problem == NULL)
-		work_start(planner, turn);
-	else
+	if (problem != NULL) {
 		turn_write(turn_fail(turn, "bad_turn", problem, problem));
+		return;
+	}
+	turn = reply_of_last_step(turn);
+	if (turn_has_reply(turn))
+		turn_write(turn);
+	else
+		work_start(planner, turn);
 }
 
 /*

@@ -264,6 +264,16 @@ class Pipeline(Case):
             step = self.ask_one("hi")["steps"][0]
             self.assertAlmostEqual(step["cost"], 1.5)
 
+    def test_a_crash_between_the_last_step_and_the_reply(self):
+        with ModelServer() as model:
+            self.configure(model, ["google/gemini-2.5-flash"])
+            turn = self.place.run(["oc-plan"], {"text": "hi", "steps": [
+                {"role": "assistant", "model": "google/gemini-2.5-flash",
+                 "text": "Hello.", "calls": []}]}).records[0]
+            self.assertEqual(turn["reply"]["text"], "Hello.")
+            self.assertEqual(len(turn["steps"]), 1)
+            self.assertEqual(model.requests, [])
+
     def test_cut_answer_is_marked(self):
         with ModelServer({"a": [{"text": "half of it", "finish": "length"}]}) as m:
             self.configure(m, ["openai/a"])
