@@ -63,6 +63,7 @@ help:
 	@echo 'make tidy       clang-tidy (slow)'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS (60)'
 	@echo 'make bench      speed and memory, beside a floor of the same minute'
+	@echo 'make chaos      the promises under misfortune, for CHAOS_SECONDS (3600)'
 	@echo 'make install    to PREFIX (/usr/local), below DESTDIR; make uninstall'
 	@echo 'make dist       a tar file of the sources; make clean'
 
@@ -151,8 +152,14 @@ fuzz: fuzz-build
 
 bench: all benchers
 	tests/bench/run $(B)
+	tests/bench/gateway $(B)
 
-SOURCES  = $(wildcard lib/*.[ch] bin/*/*.[ch] tests/unit/*.c tests/unit/*/*.c tests/fuzz/*.c tests/fuzz/*/*.c tests/bench/*.c)
+# Rounds of misfortune, and an end at every system call of a turn's path.
+CHAOS_SECONDS = 3600
+chaos: all
+	OC_BUILD=$(B) tests/chaos/run -s $(CHAOS_SECONDS)
+
+SOURCES  = $(wildcard lib/*.[ch] bin/*/*.[ch] tests/unit/*.c tests/unit/*/*.c tests/fuzz/*.c tests/fuzz/*/*.c tests/bench/*.[ch] tests/chaos/*.c)
 lint:
 	@clang-format --dry-run -Werror $(SOURCES)
 	cppcheck -q --enable=warning,portability,performance --error-exitcode=1 \

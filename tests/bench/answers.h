@@ -2,6 +2,7 @@
 #define OC_BENCH_ANSWERS_H
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include "buf.h"
 #include "json.h"

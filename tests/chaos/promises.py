@@ -1,0 +1,110 @@
+"""What must be true of a gateway that had messages and misfortunes, seen from
+the fake Telegram and from the file in which `count` wrote."""
+import re
+from collections import Counter
+
+from world import NUMBER
+
+REPEAT = re.compile(r"repeat|twice|again", re.I)
+
+
+class Verdict:
+    """Broken promises, in words, and numbers that are worth knowing."""
+
+    def __init__(self):
+        self.broken, self.numbers = [], Counter()
+
+    def check(self, good, text):
+        if not good:
+            self.broken.append(text)
+
+
+def replies(world, chat):
+    """Texts of the bot in a chat, as the person sees them, in order."""
+    with world.telegram.changed:
+        messages = world.telegram.chats[chat]["messages"]
+        return [m.get("text", "") for _, m in sorted(messages.items())
+                if m["from"]["is_bot"]]
+
+
+def check_chat(verdict, chat, said, texts):
+    """`said`: the numbers of the messages, in order."""
+    seen, last, place_of = {}, -1, {n: i for i, n in enumerate(said)}
+    notices = []  # how far the answers had come when one without a number came
+    for text in texts:
+        numbers = [int(n) for n in NUMBER.findall(text)]
+        if not numbers:
+            notices.append(last)
+            verdict.numbers["notices instead of answers"] += 1
+            continue
+        marked = bool(REPEAT.search(text))
+        if marked:
+            verdict.numbers["marked as a possible repeat"] += 1
+        places = [place_of.get(n) for n in numbers]
+        verdict.check(None not in places,
+                      f"chat {chat}: an answer to another chat: {text!r}")
+        if None in places:
+            continue
+        again = [n for n in numbers if n in seen]
+        verdict.check(not again or marked,
+                      f"chat {chat}: answered twice: {again} {text!r}")
+        if again:
+            verdict.numbers["really repeated"] += 1
+        else:
+            verdict.check(places == sorted(places) and places[0] > last,
+                          f"chat {chat}: out of order: {text!r} after "
+                          f"message {last} of {said}")
+            last = max(last, places[-1])
+        seen.update(dict.fromkeys(numbers))
+    check_answered(verdict, chat, said, seen, notices)
+
+
+def check_answered(verdict, chat, said, seen, notices):
+    """A message without an answer of its own has a notice between the answers
+    to those before and after it."""
+    before = -1
+    for i, number in enumerate(said):
+        if number in seen:
+            before = i
+            verdict.numbers["answered"] += 1
+        elif before in notices:
+            verdict.numbers["answered by a notice"] += 1
+        else:
+            verdict.check(False, f"chat {chat}: m{number:06} has no answer")
+
+
+def check_counts(verdict, world):
+    for what, path in (("begun", world.begun), ("counted", world.counted)):
+        text = path.read_text() if path.exists() else ""
+        lines = Counter(text.splitlines())
+        verdict.numbers[f"calls {what}"] = len(lines)
+        twice = [line for line, count in lines.items() if count > 1]
+        verdict.check(not twice, f"{what} twice: {twice}")
+
+
+def check_rest(verdict, world):
+    left = world.at_work() + world.names("in/tmp/*") + \
+        world.names("out/*/tmp/*")
+    verdict.check(not left, f"left in the state: {left}")
+    for name in ("in", "out/telegram"):
+        dead = world.names(f"{name}/dead/*")
+        verdict.numbers[f"in {name}/dead"] = len(dead)
+        verdict.check(name == "in" or not dead, f"never delivered: {dead}")
+    for fake in (world.telegram, world.model):
+        verdict.check(not fake.complaints, f"{type(fake).__name__} complains: "
+                      f"{sorted(set(fake.complaints))[:5]}")
+    log = world.gateway.log.read_text(errors="replace")
+    bad = [line for line in log.splitlines()
+           if re.search(r"ssertion|egmentation|Aborted|Sanitizer", line)]
+    verdict.check(not bad, f"in the log: {bad[:5]}")
+
+
+def check(world, said):
+    """`said`: for each chat the numbers of its messages, in order."""
+    verdict = Verdict()
+    for chat, numbers in said.items():
+        verdict.numbers["messages"] += len(numbers)
+        check_chat(verdict, chat, numbers, replies(world, chat))
+    check_counts(verdict, world)
+    check_rest(verdict, world)
+    return verdict
