@@ -109,6 +109,26 @@ chat_number(const struct chat *chat)
 	return json_is_null(number) ? json_string(id) : number;
 }
 
+jv
+chat_place(jv own_params, jv ref_to, bool thread, bool reply)
+{
+	jv topic = chat_integer(json_get_string(ref_to, "thread", ""));
+	jv message = chat_integer(json_get_string(ref_to, "message", "")), to;
+
+	/* the General topic has the number 1 only for chat actions */
+	if (thread && json_as_int(topic, 0) > 1)
+		own_params =
+		    json_set(own_params, "message_thread_id", json_copy(topic));
+	if (reply && json_as_int(message, 0) > 0) {
+		to = json_set(json_object(), "message_id", json_copy(message));
+		to = json_set_bool(to, "allow_sending_without_reply", true);
+		own_params = json_set(own_params, "reply_parameters", to);
+	}
+	jv_free(topic);
+	jv_free(message);
+	return own_params;
+}
+
 /* ---- rates */
 
 static int64_t

@@ -77,6 +77,8 @@ struct chat *chat_get(struct courier *courier, const char *id);
 jv chat_number(const struct chat *chat);
 /* A message's or thread's number; null for what is none. */
 jv chat_integer(const char *text);
+/* Adds where a message goes: the thread, and the message that it answers. */
+jv chat_place(jv own_params, jv ref_to, bool thread, bool reply);
 /* How long until so many messages may be sent to it, and notes them. */
 int64_t chat_wait(const struct courier *courier, const struct chat *chat,
     unsigned int count, int64_t now);

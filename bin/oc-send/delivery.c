@@ -136,12 +136,13 @@ begin(struct delivery *delivery)
 	jv plan, reply;
 	bool ok = true;
 
-	if (!progress_release(
-		delivery->courier->progress, turn_id(delivery->turn))) {
+	if (!progress_release(delivery->courier->progress,
+		turn_id(delivery->turn), &delivery->ledger)) {
 		wait_for(delivery, DRAFT_WAIT_MS);
 		return false;
 	}
-	delivery->ledger = ledger_open(turn_id(delivery->turn));
+	if (delivery->ledger == NULL)
+		delivery->ledger = ledger_open(turn_id(delivery->turn));
 	if (delivery->ledger == NULL) {
 		disk_refused(delivery, "open the delivery ledger");
 		return false;

@@ -56,31 +56,6 @@ set_text(const struct delivery *delivery, jv own_object, const char *key,
 	return own_object;
 }
 
-/* Which thread, and which message it answers. */
-static jv
-set_place(const struct delivery *delivery, jv own_params, size_t part)
-{
-	jv to = json_get(delivery->turn, "to"), reply;
-	jv thread = chat_integer(json_get_string(to, "thread", ""));
-	jv message = chat_integer(json_get_string(to, "message", ""));
-
-	/* the General topic has the number 1 only for chat actions */
-	if (json_as_int(thread, 0) > 1 && !delivery->no_thread)
-		own_params = json_set(
-		    own_params, "message_thread_id", json_copy(thread));
-	if (json_as_int(message, 0) > 0 && part == 0 && !delivery->no_reply) {
-		reply =
-		    json_set(json_object(), "message_id", json_copy(message));
-		reply =
-		    json_set_bool(reply, "allow_sending_without_reply", true);
-		own_params = json_set(own_params, "reply_parameters", reply);
-	}
-	jv_free(to);
-	jv_free(thread);
-	jv_free(message);
-	return own_params;
-}
-
 static jv
 set_no_preview(jv own_params)
 {
@@ -169,6 +144,7 @@ make(const struct delivery *delivery, size_t number, bool repeat,
     struct message *message)
 {
 	const struct part *part = &delivery->parts.part[number];
+	jv to;
 
 	if (delivery_is_edit(delivery, number)) {
 		message->method = "editMessageText";
@@ -176,7 +152,10 @@ make(const struct delivery *delivery, size_t number, bool repeat,
 		message->params = edit_params(delivery);
 		return true;
 	}
-	message->params = set_place(delivery, message->params, number);
+	to = json_get(delivery->turn, "to");
+	message->params = chat_place(message->params, to, !delivery->no_thread,
+	    number == 0 && !delivery->no_reply);
+	jv_free(to);
 	if (part->kind == PART_TEXT)
 		return make_text(delivery, number, repeat, message);
 	message->upload = upload_new();

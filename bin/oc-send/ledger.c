@@ -31,6 +31,7 @@ struct ledger {
 	struct entry *part;
 	size_t count;
 	jv plan, done, splits, error;
+	bool begun;
 	char *draft;
 };
 
@@ -95,6 +96,8 @@ apply(struct ledger *ledger, jv ref_line)
 	} else if (strcmp(event, "plan") == 0) {
 		jv_free(ledger->plan);
 		ledger->plan = json_copy(ref_line);
+	} else if (strcmp(event, "begun") == 0) {
+		ledger->begun = true;
 	} else if (strcmp(event, "draft") == 0) {
 		free(ledger->draft);
 		ledger->draft =
@@ -305,6 +308,18 @@ bool
 ledger_is_done(const struct ledger *ledger)
 {
 	return json_is_object(ledger->done);
+}
+
+bool
+ledger_has_plan(const struct ledger *ledger)
+{
+	return json_is_object(ledger->plan);
+}
+
+bool
+ledger_has_begun(const struct ledger *ledger)
+{
+	return ledger->begun;
 }
 
 jv

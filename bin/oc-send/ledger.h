@@ -69,6 +69,9 @@ unsigned int ledger_tries(const struct ledger *ledger, size_t part);
 jv ledger_plan(const struct ledger *ledger);
 jv ledger_done(const struct ledger *ledger);
 bool ledger_is_done(const struct ledger *ledger);
+bool ledger_has_plan(const struct ledger *ledger);
+/* Whether a growing message may have been sent. */
+bool ledger_has_begun(const struct ledger *ledger);
 /* Numbers of the parts that were split, in that order. */
 jv ledger_splits(const struct ledger *ledger);
 /* All messages that arrived, in the order of the parts. */

@@ -4,25 +4,30 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "ledger.h"
 
 /*
  * What a person sees of a turn that runs: "typing", and a message that grows
- * with the reply.  It follows $OC_STATE/turns.  All of it is best effort.
+ * with the reply.  It follows $OC_STATE/turns/ID, where turn.json says whose
+ * turn it is and events.ndjson what happens.  All of it is best effort.
  */
 struct courier;
 struct progress;
 
-/* NULL without a directory of state that can be watched. */
+/* NULL where $OC_STATE/turns cannot be watched. */
 struct progress *progress_new(struct courier *courier);
 void progress_free(struct progress *progress); /* NULL is fine */
 struct pollfd progress_poll(const struct progress *progress);
-/* Reads what is new and does what is due; until when nothing is (-1: ever). */
+/* Does what is due; how long until something is, -1: nothing will be. */
 int64_t progress_step(struct progress *progress);
 
 /*
- * The reply of a turn is here: no more progress of it.  False while a message
- * of it is under way: its id must be known first.  NULL is fine.
+ * The reply of a turn is here: there is no more progress of it.  False while
+ * a message of it is under way, because its number must be known first; that
+ * lasts three seconds at most.  Else *ledger is the turn's ledger, and the
+ * caller's, if it is open already.
  */
-bool progress_release(struct progress *progress, const char *turn_id);
+bool progress_release(
+    struct progress *progress, const char *turn_id, struct ledger **ledger);
 
 #endif
