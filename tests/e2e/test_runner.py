@@ -70,7 +70,7 @@ class Runner(unittest.TestCase):
     def run_tests(self, *args, **env):
         done = subprocess.run(
             [self.top / "tests" / "run", self.build, *args],
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=110,
             env={**os.environ, "GEMINI_API_KEY": "k", **env})
         return done.returncode, done.stdout
 
