@@ -15,8 +15,10 @@ DEPS_LINT  = clang clang-format clang-tidy libclang-rt-14-dev cppcheck \
 
 # What a program does not use is not linked to it (--as-needed).
 PKGS  = libcurl libcrypto libmd yaml-0.1 libxml-2.0 libseccomp md4c libbsd-overlay
-LIBS  = $(shell pkg-config --libs $(PKGS)) -ljq -lm
-PKGCF = $(shell pkg-config --cflags $(PKGS))
+# These install first what is missing, and then run a make of their own.
+NOT_YET = $(if $(filter run check deps deps-% help,$(MAKECMDGOALS)),2>/dev/null)
+LIBS  = $(shell pkg-config --libs $(PKGS) $(NOT_YET)) -ljq -lm
+PKGCF = $(shell pkg-config --cflags $(PKGS) $(NOT_YET))
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings \

@@ -132,3 +132,24 @@ utf8_encode(struct buf *out, unsigned int c)
 	}
 	buf_add(out, bytes, n);
 }
+
+void
+utf8_plain(struct buf *out, const char *text, size_t length)
+{
+	for (size_t i = 0; i < length;) {
+		size_t n = utf8_sequence(text + i, length - i);
+		unsigned char byte = (unsigned char)text[i];
+		bool control =
+		    n == 0 || byte == 0x7f ||
+		    (byte < 0x20 && byte != '\n' && byte != '\t') ||
+		    (byte == 0xc2 && (unsigned char)text[i + 1] < 0xa0);
+
+		if (n == 0)
+			n = 1;
+		if (control)
+			buf_add_byte(out, '?');
+		else
+			buf_add(out, text + i, n);
+		i += n;
+	}
+}

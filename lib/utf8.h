@@ -18,6 +18,11 @@ void utf8_repair(struct buf *out, const char *text, size_t length);
 size_t utf8_floor(const char *text, size_t length, size_t most);
 /* Number of characters in well-formed text. */
 size_t utf8_count(const char *text, size_t length);
+/*
+ * Appends the text for a terminal: each control character but newline and tab,
+ * and each ill-formed byte, is a question mark, so that text from outside cannot command the terminal.
+ */
+void utf8_plain(struct buf *out, const char *text, size_t length);
 /* Appends the character as UTF-8; a surrogate or beyond: U+FFFD. */
 void utf8_encode(struct buf *out, unsigned int code_point);
 

@@ -7,27 +7,6 @@
 #include "utf8.h"
 
 static void
-add_plain(struct buf *out, const char *text, size_t length)
-{
-	for (size_t i = 0; i < length;) {
-		size_t n = utf8_sequence(text + i, length - i);
-		unsigned char byte = (unsigned char)text[i];
-		bool control =
-		    (byte < 0x20 && byte != '\n' && byte != '\t') ||
-		    byte == 0x7f ||
-		    (byte == 0xc2 && (unsigned char)text[i + 1] < 0xa0);
-
-		if (n == 0)
-			n = 1;
-		if (control)
-			buf_add_byte(out, '?');
-		else
-			buf_add(out, text + i, n);
-		i += n;
-	}
-}
-
-static void
 add_media(struct buf *out, jv ref_reply)
 {
 	jv media = json_get(ref_reply, "media");
@@ -56,7 +35,7 @@ send_stdout(jv ref_turn)
 		buf_add_byte(&out, '\n');
 	add_media(&out, reply);
 	if (isatty(STDOUT_FILENO)) {
-		add_plain(&plain, out.data, out.length);
+		utf8_plain(&plain, out.data, out.length);
 		io_write_stdout(plain.data, plain.length);
 	} else {
 		io_write_stdout(out.data, out.length);

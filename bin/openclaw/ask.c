@@ -14,6 +14,7 @@
 #include "json.h"
 #include "log.h"
 #include "turn.h"
+#include "utf8.h"
 #include "xalloc.h"
 
 enum {
@@ -135,30 +136,47 @@ wait_for_turn(struct ask *ask, struct progress *progress)
 	}
 }
 
+/* A reply may be a string as well as an object. */
+static void
+add_reply(struct buf *out, jv ref_reply)
+{
+	const char *text = json_as_string(ref_reply, NULL);
+	jv media;
+
+	if (text == NULL)
+		text = json_get_string(ref_reply, "text", "");
+	buf_add_string(out, text);
+	media = json_get(ref_reply, "media");
+	for (int i = 0, n = json_length(media); i < n; i++) {
+		jv one = json_at(media, i);
+
+		buf_printf(
+		    out, "\n[file] %s", json_get_string(one, "path", ""));
+		jv_free(one);
+	}
+	jv_free(media);
+}
+
 static void
 print_turn(const struct ask *ask, jv ref_turn)
 {
-	struct buf out = {0};
-	jv text = json_path(ref_turn, "reply.text"), media;
+	struct buf out = {0}, plain = {0};
+	jv reply = json_get(ref_turn, "reply");
 
-	if (ask->json) {
+	if (ask->json)
 		json_write(&out, ref_turn);
-	} else {
-		buf_add_string(&out, json_as_string(text, ""));
-		media = json_path(ref_turn, "reply.media");
-		for (int i = 0, n = json_length(media); i < n; i++) {
-			jv one = json_at(media, i);
-
-			buf_printf(&out, "\n[file] %s",
-			    json_get_string(one, "path", ""));
-			jv_free(one);
-		}
-		jv_free(media);
-	}
+	else
+		add_reply(&out, reply);
 	if (out.length == 0 || out.data[out.length - 1] != '\n')
 		buf_add_byte(&out, '\n');
-	io_write_stdout(out.data, out.length);
-	jv_free(text);
+	if (isatty(STDOUT_FILENO)) {
+		utf8_plain(&plain, out.data, out.length);
+		io_write_stdout(plain.data, plain.length);
+	} else {
+		io_write_stdout(out.data, out.length);
+	}
+	jv_free(reply);
+	buf_free(&plain);
 	buf_free(&out);
 }
 
@@ -185,6 +203,8 @@ ask_one(struct ask *ask, const char *text, size_t length)
 	} else if (!interrupted) {
 		log_error("the pipeline ended without an answer");
 	}
+	if (interrupted && ask->show_progress)
+		(void)io_write_all(STDERR_FILENO, "\n", 1);
 	jv_free(answer);
 	return interrupted ? INTERRUPTED : status;
 }
@@ -293,6 +313,9 @@ command_ask(int argc, char **argv)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	config_load(&config, ask.config_file);
+	/* the progress says already what the stages would */
+	if (ask.show_progress)
+		setenv("OC_LOG", "warn", 0);
 	pipeline_start(&ask.pipeline, &config);
 	status = EX_OK;
 	if (text.length != 0)

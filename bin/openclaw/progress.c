@@ -36,14 +36,17 @@ static void
 show_line(struct progress *progress, const char *mark, const char *text)
 {
 	struct buf line = {0};
+	size_t start;
 
 	if (progress->line_open)
 		buf_add_byte(&line, '\n');
 	progress->line_open = false;
 	buf_printf(&line, "%s ", mark);
-	for (const char *c = text; *c != '\0'; c++)
-		buf_add_byte(
-		    &line, (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c);
+	start = line.length;
+	utf8_plain(&line, text, strlen(text));
+	for (char *c = line.data + start; c < line.data + line.length; c++)
+		if (*c == '\n' || *c == '\t')
+			*c = ' ';
 	buf_add_byte(&line, '\n');
 	(void)io_write_all(STDERR_FILENO, line.data, line.length);
 	buf_free(&line);

@@ -325,6 +325,26 @@ class Ask(Case):
             self.assertIn("openai/a", result.out.decode())
             self.assert_no_secret(KEY, result)
 
+    def test_answer_does_not_command_the_terminal(self):
+        support.need("openclaw")
+        with ModelServer({"a": [{"text": "a\x1b[31m\u009b2Jb\tc\nd\x07"}]}
+                         ) as model:
+            self.configure(model, ["openai/a"])
+            shown = self.place.run(
+                ["python3", "-c", "import pty, sys; pty.spawn(sys.argv[1:])",
+                 "openclaw", "ask", "hi"]).out.decode()
+            self.assertIn("asking openai/a", shown)
+            self.assertIn("a?[31m?2Jb\tc\r\nd?\r\n", shown)
+
+    def test_reply_that_is_a_string(self):
+        support.need("openclaw")
+        self.place.script("oc-mine", "#!/bin/sh\nexec jq -c --unbuffered "
+                          "'if .reply then .reply |= .text else . end'\n")
+        with ModelServer({"a": [{"text": "Hello."}]}) as model:
+            self.configure(model, ["openai/a"], tools={"stages": ["oc-mine"]})
+            result = self.place.run(["openclaw", "ask", "hi"])
+            self.assertEqual(result.out, b"Hello.\n")
+
     def test_nothing_is_left_behind(self):
         support.need("openclaw")
         with ModelServer({"a": [{"text": "x"}]}) as model:

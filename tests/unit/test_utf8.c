@@ -145,6 +145,21 @@ counts_characters(void **state)
 	assert_int_equal(utf8_count("a\xc3\xa9\xe2\x82\xac", 6), 3);
 }
 
+static void
+plain_text_has_no_control_characters(void **state)
+{
+	struct buf out = {0};
+
+	(void)state;
+	utf8_plain(&out, "a\x1b[m\n\tb\xc2\x9b\xc3\xa9\x7f\r", 12);
+	assert_string_equal(buf_string(&out), "a?[m\n\tb?\xc3\xa9?");
+	buf_free(&out);
+	utf8_plain(&out, "\xc2", 1); /* cut in the middle */
+	utf8_plain(&out, "\0", 1);
+	assert_int_equal(out.length, 2);
+	buf_free(&out);
+}
+
 int
 main(void)
 {
@@ -156,6 +171,7 @@ main(void)
 	    cmocka_unit_test(floor_never_splits_a_character),
 	    cmocka_unit_test(floor_of_what_is_ill_formed_ends),
 	    cmocka_unit_test(counts_characters),
+	    cmocka_unit_test(plain_text_has_no_control_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
