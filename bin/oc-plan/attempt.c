@@ -41,8 +41,13 @@ work_finish(struct work *work)
 static void
 add_step(struct work *work, jv own_step)
 {
+	jv steps = json_get(work->turn, "steps");
+
 	if (journal_step(work->turn, own_step) == JOURNAL_STALE)
 		work->stale = true;
+	budget_count(
+	    work->planner->budget, work->turn, own_step, json_length(steps));
+	jv_free(steps);
 	work->turn = turn_add_step(work->turn, own_step);
 }
 
@@ -232,7 +237,7 @@ obstacle(struct work *work, const char **class)
 {
 	const struct backend *backend = work->backend;
 	int64_t until;
-	char when[CLOCK_RFC3339_SIZE];
+	char when[CLOCK_RFC3339_SIZE], *why;
 
 	*class = "not_configured";
 	if (backend == NULL)
@@ -244,6 +249,10 @@ obstacle(struct work *work, const char **class)
 	if (backend->key == NULL &&
 	    strcmp(backend->provider->kind, "google") == 0)
 		return xasprintf("%s is not set", backend->key_name);
+	*class = "budget";
+	why = budget_obstacle(work->planner->budget);
+	if (why != NULL)
+		return why;
 	*class = "cooldown";
 	if (!breaker_allows(
 		work->planner->breaker, work->name, backend->key_mark, &until))

@@ -165,6 +165,7 @@ main(int argc, char **argv)
 	planner.tools = tools_file != NULL ? tools_read(tools_file)
 					   : tools_collect(&config);
 	planner.breaker = breaker_open();
+	planner.budget = budget_open(&config);
 	planner.workspace = workspace_open(&config);
 	planner.http = http_new();
 	planner.in_flight = (size_t)config_int(&config, "limits.in_flight");
@@ -175,6 +176,7 @@ main(int argc, char **argv)
 	http_free(planner.http);
 	workspace_free(planner.workspace);
 	breaker_free(planner.breaker);
+	budget_free(planner.budget);
 	jv_free(planner.tools);
 	backends_close(planner.backends);
 	provider_forget();

@@ -86,6 +86,16 @@ bool breaker_failed(struct breaker *breaker, const char *model,
 /* A probe that told nothing (the person's stop, say): the next one may. */
 void breaker_undecided(struct breaker *breaker, const char *model);
 
+/* ---- budget.c: what may be spent in a day */
+
+struct budget;
+struct budget *budget_open(const struct config *config);
+void budget_free(struct budget *budget);
+/* Why nothing may be asked today any more, for the caller to free; or NULL. */
+char *budget_obstacle(struct budget *budget);
+/* Counts the attempts of a step, which is the turn's step number `index`. */
+void budget_count(struct budget *budget, jv ref_turn, jv ref_step, int index);
+
 /* ---- attempt.c: a turn on its way through the models of its route */
 
 struct work;
@@ -95,6 +105,7 @@ struct planner {
 	struct config *config;
 	struct backend *backends;
 	struct breaker *breaker;
+	struct budget *budget;
 	struct workspace *workspace;
 	struct http *http;
 	jv tools;

@@ -274,6 +274,34 @@ class Pipeline(Case):
             self.assertEqual(len(turn["steps"]), 1)
             self.assertEqual(model.requests, [])
 
+    def test_budget_of_a_day(self):
+        """Checked before each call, also within a turn and by a restart."""
+        script = [{"calls": [call("exec", command="say a")],
+                   "usage": {"input": 600, "output": 100}},
+                  {"text": "x", "usage": {"input": 600, "output": 100}}]
+        with ModelServer({"a": script}) as model:
+            self.configure(model, ["openai/a", "local/runbook"],
+                           limits={"tokens_per_day": 1000})
+            turn = self.ask_one("say a")
+            self.assertEqual(turn["reply"]["text"], "x")
+            self.assertEqual(len(model.requests), 2)
+            turn = self.ask_one("show the inventory")
+            self.assertEqual(len(model.requests), 2)
+            self.assertIn("tokens_per_day", turn["reply"]["text"])
+            self.assertIn("two lamps", turn["reply"]["text"])
+
+    def test_budget_within_a_turn(self):
+        script = [{"calls": [call("exec", command=f"say w{i}")],
+                   "usage": {"input": 10, "output": 10}} for i in range(9)]
+        price = {"openai/a": {"price": {"input": 50000, "output": 50000}}}
+        with ModelServer({"a": script}) as model:
+            self.configure(model, ["openai/a"], models=price,
+                           limits={"cost_per_day": 2.5})
+            turn = self.ask_one("go on and on")
+            self.assertEqual(len(model.requests), 3)
+            self.assertEqual(turn["error"]["class"], "no_model")
+            self.assertIn("cost_per_day", turn["reply"]["text"])
+
     def test_cut_answer_is_marked(self):
         with ModelServer({"a": [{"text": "half of it", "finish": "length"}]}) as m:
             self.configure(m, ["openai/a"])
