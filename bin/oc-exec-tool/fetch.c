@@ -39,18 +39,30 @@ find_program(void)
 }
 
 /*
- * The reason for a failure is a line of oc-fetch-url's log.  The model needs
- * neither time nor pid, and a result that is the same again must look so.
+ * The reason for a failure is a line of oc-fetch-url's log, behind what the
+ * page says.  The model needs neither time nor pid, and a result that is the
+ * same again must look so.
  */
 static void
 drop_log_prefix(struct buf *text)
 {
-	const char *name = strstr(buf_string(text), " " FETCH_PROGRAM "[");
-	const char *end = name != NULL ? strstr(name, "]: ") : NULL;
+	const char *at = buf_string(text), *next, *name = NULL;
+	struct buf rest = {0};
+	size_t start;
 
-	if (end != NULL &&
-	    memchr(text->data, '\n', (size_t)(end - text->data)) == NULL)
-		buf_drop(text, (size_t)(end - text->data) + strlen("]: "));
+	while ((next = strstr(at, " " FETCH_PROGRAM "[")) != NULL) {
+		name = next;
+		at = next + 1;
+	}
+	if (name == NULL || (at = strstr(name, "]: ")) == NULL)
+		return;
+	for (start = (size_t)(name - text->data); start > 0; start--)
+		if (text->data[start - 1] == '\n')
+			break;
+	buf_add_string(&rest, at + strlen("]: "));
+	buf_truncate(text, start);
+	buf_add(text, buf_string(&rest), rest.length);
+	buf_free(&rest);
 }
 
 void

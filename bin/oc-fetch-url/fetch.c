@@ -149,14 +149,16 @@ static enum fetch_outcome
 explain(CURLcode code, struct hop *hop)
 {
 	struct fetch_result *result = hop->result;
+	bool same = strcmp(hop->host, hop->refused) == 0;
 
 	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && result->cut))
 		return FETCH_OK;
 	if (hop->refused[0] != '\0' && code == CURLE_COULDNT_CONNECT) {
 		buf_printf(&result->message,
-		    "%s is %s, not a public address; tools.fetch.allow in "
+		    "%s%s%s%s is not a public address; tools.fetch.allow in "
 		    "openclaw.yaml can allow it",
-		    hop->host, hop->refused);
+		    hop->host, same ? "" : " (", same ? "" : hop->refused,
+		    same ? "" : ")");
 		return FETCH_REFUSED;
 	}
 	buf_printf(&result->message, "%s",

@@ -199,17 +199,20 @@ collect() {
 	# shellcheck disable=SC2086 # names of ours
 	set -- $names
 	for pid in $pids; do
-		status=killed
-		if ! runs "$pid"; then
+		eval "status=\${status_$pid-}"
+		if [ -z "$status" ] && ! runs "$pid"; then
 			wait "$pid"
 			status=$?
+			eval "status_$pid=$status"
+		fi
+		if [ -n "$status" ]; then
 			gone="$gone${gone:+, }$1 $status"
 			case $worst:$status in
 			64:* | 70:* | 77:* | 78:*) ;;
 			*:64 | *:70 | *:77 | *:78 | 0:*) worst=$status ;;
 			esac
 		fi
-		last="$last${last:+, }$1 $status"
+		last="$last${last:+, }$1 ${status:-killed}"
 		shift
 	done
 }
@@ -429,8 +432,8 @@ supervise() {
 	trap 'echo term >&3' TERM INT
 	trap 'echo hup >&3' HUP
 	make_plan
-	log info "is up: ${plan:-no chain} (role $role, state $state)"
 	look_after_chains
+	log info "is up: ${plan:-no chain} (role $role, state $state)"
 	until [ -z "$alive" ] && [ -n "$failure" ]; do
 		next_word
 		case $word:$draining in
@@ -447,13 +450,14 @@ supervise() {
 # ---- the start
 
 # One gateway for each role on one state.  The lock is on descriptor 8 or 9
-# and falls when we end, however we end.
+# and falls when we end, however we end.  Whoever only looks holds it for a
+# moment, so a moment is waited.
 take_lock() { # role
 	file=$run/$1.lock
 	umask 077
 	case $1 in
-	gateway) exec 8>>"$file" && flock -n 8 ;;
-	node) exec 9>>"$file" && flock -n 9 ;;
+	gateway) exec 8>>"$file" && flock -w 0.2 8 ;;
+	node) exec 9>>"$file" && flock -w 0.2 9 ;;
 	esac || die 75 "another gateway has the role $1 on this state: $(cat "$file"); end it first, or set OC_STATE to another directory"
 	printf 'process %d on %s since %s\n' $$ "$(uname -n)" \
 		"$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$file"

@@ -163,27 +163,38 @@ same_outcome(const struct outcome *a, const struct outcome *b)
 	       json_equal(a->output, b->output) && json_equal(a->args, b->args);
 }
 
-/* How many calls of all steps had this outcome. */
+/* Whether a call of the step at `index` had this outcome. */
+static bool
+has_outcome(jv ref_steps, int index, const struct outcome *wanted)
+{
+	jv step = json_at(ref_steps, index);
+	jv calls = json_get(step, "calls");
+	bool has = false;
+
+	for (int i = 0, n = json_length(calls); i < n && !has; i++) {
+		jv call = json_at(calls, i);
+		struct outcome one = find_outcome(ref_steps, index, call);
+
+		has = same_outcome(wanted, &one);
+		outcome_free(&one);
+		jv_free(call);
+	}
+	jv_free(calls);
+	jv_free(step);
+	return has;
+}
+
+/*
+ * In how many steps a call had this outcome.  Calls of one step are made side
+ * by side, before their model saw any result: alike, they are no rut.
+ */
 static int
 count_outcome(jv ref_steps, const struct outcome *wanted)
 {
 	int count = 0;
 
-	for (int i = 0, n = json_length(ref_steps); i < n; i++) {
-		jv step = json_at(ref_steps, i);
-		jv calls = json_get(step, "calls");
-
-		for (int j = 0, m = json_length(calls); j < m; j++) {
-			jv call = json_at(calls, j);
-			struct outcome one = find_outcome(ref_steps, i, call);
-
-			count += same_outcome(wanted, &one);
-			outcome_free(&one);
-			jv_free(call);
-		}
-		jv_free(calls);
-		jv_free(step);
-	}
+	for (int i = 0, n = json_length(ref_steps); i < n; i++)
+		count += has_outcome(ref_steps, i, wanted);
 	return count;
 }
 

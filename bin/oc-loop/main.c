@@ -99,6 +99,20 @@ finish(struct loop *loop, struct held *held, jv own_turn)
 	loop->inside--;
 }
 
+/* The same for a turn that is finished as it came: its bytes go on. */
+static void
+pass_on(struct loop *loop, struct held *held, jv own_turn,
+    const struct record *record)
+{
+	event_write(own_turn, "reply", json_object());
+	record_forward(record);
+	jv_free(own_turn);
+	if (held == NULL)
+		return;
+	held_remove(&loop->held, held);
+	loop->inside--;
+}
+
 /*
  * Answers for a turn that is inside.  It stays known as ended until it comes
  * back, so that what comes back is not taken for another turn.
@@ -156,7 +170,10 @@ admit(struct loop *loop, jv own_turn, const struct record *record)
 	if (problem != NULL)
 		own_turn = turn_fail(own_turn, "bad_turn", problem, problem);
 	if (turn_has_reply(own_turn)) {
-		finish(loop, NULL, own_turn);
+		if (changed || problem != NULL)
+			finish(loop, NULL, own_turn);
+		else
+			pass_on(loop, NULL, own_turn, record);
 		return;
 	}
 	held = held_add(&loop->held, turn_id(own_turn), turn_session(own_turn));
@@ -249,8 +266,11 @@ take_back(struct loop *loop, jv own_turn, const struct record *record)
 		jv_free(own_turn);
 		return;
 	}
-	if (!turn_has_reply(own_turn) && !turn_has_pending(own_turn) &&
-	    is_unchanged(held, record))
+	if (turn_has_reply(own_turn)) {
+		pass_on(loop, held, own_turn, record);
+		return;
+	}
+	if (!turn_has_pending(own_turn) && is_unchanged(held, record))
 		own_turn = ending_unchanged(own_turn);
 	if (!turn_has_reply(own_turn))
 		own_turn = ending_answer_unserved(own_turn);

@@ -195,8 +195,13 @@ attempt_failed(struct work *work, long status)
 		       work->shorten < SHORTEN_MAX;
 
 	/* what the server wrote may quote the person */
-	log_info("turn %s: %s: %s, HTTP status %ld", turn_id(work->turn),
-	    work->name, answer_error_name(work->answer.error), status);
+	if (status != 0)
+		log_info("turn %s: %s: %s, HTTP status %ld",
+		    turn_id(work->turn), work->name,
+		    answer_error_name(work->answer.error), status);
+	else
+		log_info("turn %s: %s: %s", turn_id(work->turn), work->name,
+		    answer_error_name(work->answer.error));
 	log_debug("turn %s: %s: %s", turn_id(work->turn), work->name,
 	    work->answer.message != NULL ? work->answer.message : "");
 	note_failure(work, status);

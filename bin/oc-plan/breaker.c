@@ -210,9 +210,9 @@ breaker_failed(struct breaker *breaker, const char *model, const char *key_mark,
 		if (wait > cooldown)
 			cooldown = wait;
 		entry = json_set_int(entry, "until", clock_now_ms() + cooldown);
-		log_warn("%s: not asked for %lld s, after %lld failures (%s)",
+		log_warn("%s: not asked for %lld s, after %lld failure%s (%s)",
 		    model, (long long)cooldown / 1000, (long long)failures,
-		    answer_error_name(answer->error));
+		    failures == 1 ? "" : "s", answer_error_name(answer->error));
 	}
 	breaker->models = json_set(breaker->models, model, entry);
 	save(breaker);

@@ -14,7 +14,11 @@
  */
 int command_ask(int argc, char **argv);
 int command_config(int argc, char **argv);
+int command_gateway(int argc, char **argv);
 int command_runbook(int argc, char **argv);
+
+/* Becomes the program oc-NAME, NAME being argv[0].  Returns without one. */
+void command_program(char **argv);
 
 /* ---- pipeline.c: the chain of programs that answers turns */
 

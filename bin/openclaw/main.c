@@ -23,6 +23,7 @@ static const struct {
 } commands[] = {
     {"ask", "ask one question, or a line at a time with -i", command_ask},
     {"config", "check or show the configuration", command_config},
+    {"gateway", "run the gateway, see how it is, stop it", command_gateway},
     {"runbook", "what AGENTS.md permits the agent to run", command_runbook},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
@@ -50,9 +51,8 @@ print_help(void)
 	    "\n`openclaw COMMAND -h` tells more; so do openclaw(1) and oc(7).");
 }
 
-/* Becomes oc-NAME; returns only when there is none. */
-static void
-run_program(char **argv)
+void
+command_program(char **argv)
 {
 	char *name = argv[0], *program;
 
@@ -62,6 +62,7 @@ run_program(char **argv)
 	program = xasprintf("oc-%s", name);
 	argv[0] = program;
 	child_find_siblings();
+	signal(SIGPIPE, SIG_DFL);
 	execvp(program, argv);
 	if (errno != ENOENT)
 		fatal(EX_OSERR, "cannot run %s: %s", program, strerror(errno));
@@ -91,7 +92,6 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	signal(SIGPIPE, SIG_DFL);
-	run_program(argv + 1);
+	command_program(argv + 1);
 	usage_error("there is no command %s", argv[1]);
 }

@@ -1,4 +1,5 @@
 """The stages of share/examples, which a person would begin with."""
+import json
 import unittest
 
 import support
@@ -125,6 +126,14 @@ class Manual(unittest.TestCase):
         shown = shown.replace("\\e", "\\").replace("\\&", "")
         script = (EXAMPLES / "word-count.sh").read_text().expandtabs(4)
         self.assertEqual(shown, script)
+
+    def test_each_key_of_the_schema_is_on_the_page(self):
+        folder = support.SOURCE / "share"
+        page = (folder / "man/oc-turn.7").read_text()
+        schema = json.loads((folder / "schema/turn.json").read_text())
+        for definition in schema["$defs"].values():
+            for key in definition.get("properties", {}):
+                self.assertRegex(page, rf"Cm (.* )?{key}\b")
 
 
 if __name__ == "__main__":

@@ -290,6 +290,16 @@ class Fetching(exec_tool.TestCase):
         self.assertEqual(step["output"],
                          "10.0.0.1 is private\n[exit status 77]")
 
+    def test_status_of_the_server(self):
+        self.place.fake("oc-fetch-url", status=69,
+                        out="HTTP status 404\n\n# gone\n",
+                        err="2026-11-22T10:36:32.208Z error oc-fetch-url[81]:"
+                        " http://a.example/: HTTP status 404\n")
+        step = self.fetch(url="http://a.example/")["steps"][1]
+        self.assert_refused(step, "# gone\n",
+                            "http://a.example/: HTTP status 404")
+        self.assertNotIn("oc-fetch-url[", step["output"])
+
     def test_not_installed(self):
         (self.place.fakes / "oc-fetch-url").unlink()
         self.place.env["PATH"] = "/usr/bin:/bin"

@@ -1,4 +1,5 @@
 """oc-gateway: chains that stay up, drains, and never two on one state."""
+import json
 import os
 import signal
 import time
@@ -192,6 +193,90 @@ class Config(support.TestCase):
                                   OC_ALLOW_UNCONFIGURED="yes"), ["false"])
 
 
+class Status(gateway.GatewayCase):
+    def status(self, expected):
+        text = self.place.run(["openclaw", "gateway", "status"])
+        self.assert_status(text, expected)
+        result = self.place.run(["openclaw", "gateway", "status", "--json"])
+        self.assert_status(result, expected)
+        for problem in result.records[0]["problems"]:
+            self.assertIn(problem, text.out.decode())
+        return result.records[0]
+
+    def test_without_a_gateway(self):
+        seen = self.status(1)
+        self.assertIn("openclaw gateway run", seen["problems"][0])
+        self.assertEqual(seen["roles"]["node"], {"running": False})
+
+    def test_well(self):
+        stage = self.gateway()
+        seen = self.status(0)
+        self.assertEqual(seen["problems"], [])
+        self.assertEqual(seen["chains"]["agent"]["state"], "running")
+        self.assertIn(str(stage.pid), seen["roles"]["gateway"]["holder"])
+        self.assertGreater(seen["disk"]["free_bytes"], 0)
+
+    def test_after_a_kill(self):
+        stage = self.gateway()
+        stage.kill()
+        self.assertIn("no gateway", self.status(1)["problems"][0])
+
+    def test_one_role(self):
+        self.gateway("--role", "node")
+        self.assertIn("role gateway", self.status(1)["problems"][0])
+
+    def test_queues_and_dead_letters(self):
+        self.gateway()
+        out = self.place.state / "out" / "telegram"
+        for name in ("new", "dead"):
+            (out / name).mkdir(parents=True)
+        (out / "new" / "00001795409093000000.x").write_text("{}")
+        (out / "dead" / "00001795409093000000.y").write_text("{}")
+        seen = self.status(1)
+        self.assertEqual(seen["queues"]["out/telegram"]["given_up"], 1)
+        self.assertGreater(seen["queues"]["out/telegram"]["oldest_s"], 60)
+        self.assertEqual(len(seen["problems"]), 2)
+
+    def test_a_model_that_is_not_asked(self):
+        self.gateway()
+        (self.place.state / "models.json").write_text(json.dumps(
+            {"google/x": {"until": int(time.time() * 1000) + 60000,
+                          "class": "rate", "message": "slow down"},
+             "google/y": {"until": 5, "class": "rate"}}))
+        self.assertEqual(list(self.status(0)["models"]), ["google/x"])
+
+    def test_telegram(self):
+        self.gateway()
+        self.configure(channels={"telegram": {"enabled": True}})
+        self.assertIn("no poll", self.status(1)["problems"][0])
+        note = self.place.state / "telegram.json"
+        note.write_text(json.dumps({"polled_at": 5}))
+        self.assertIn("ago", self.status(1)["problems"][0])
+        note.write_text(json.dumps({"polled_at": 5, "problem": "401"}))
+        self.assertIn("401", self.status(1)["problems"][0])
+        note.write_text(json.dumps({"polled_at": int(time.time() * 1000)}))
+        self.status(0)
+
+    def test_stop(self):
+        stage = self.gateway()
+        self.assert_status(self.place.run(["openclaw", "gateway", "stop"]), 0)
+        self.assertIsNotNone(stage.process.poll())
+        result = self.place.run(["openclaw", "gateway", "stop"])
+        self.assert_status(result, 1)
+        self.assertIn("no gateway", result.err)
+
+    def test_the_front_runs_it(self):
+        stage = self.place.start(["openclaw", "gateway", "run"])
+        stage.wait_stderr("is up")
+        self.assert_status(self.end(stage), 0)
+
+    def test_bad_files_are_no_failure(self):
+        stage = self.gateway()
+        for name in ("run/agent.json", "models.json", "telegram.json"):
+            (self.place.state / name).write_text("[1")
+        self.assertEqual(self.status(0)["chains"], {})
+
+
 class Refusals(gateway.GatewayCase):
     def test_a_second_gateway(self):
         stage = self.gateway()
@@ -215,7 +300,9 @@ class Refusals(gateway.GatewayCase):
         self.configure(channels={"telegram": {"enabled": True,
             "api_root": f"http://127.0.0.1:{support.free_port()}"}})
         support.need("oc-recv-telegram")
-        stage = self.gateway(TELEGRAM_BOT_TOKEN_FILE="/nonexistent")
+        empty = self.place.folder / "token"
+        empty.write_text("\n")
+        stage = self.gateway(TELEGRAM_BOT_TOKEN_FILE=str(empty))
         self.wait_chain("receive", "failed")
         self.put("t1")
         self.wait_reply("t1")

@@ -1,4 +1,5 @@
 """oc-recv-telegram against a fake Bot API."""
+import contextlib
 import json
 import os
 import signal
@@ -179,7 +180,11 @@ class Durable(ReceiverCase):
         ids = [self.telegram.say(f"m{i}") for i in range(5)]
         self.start()
         self.telegram.wait_calls("getUpdates", 2)
+        left = support.descendants(self.receiver.pid)
         self.receiver.kill()
+        for pid in left:  # or the put of the first would write yet
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.assertEqual(len(self.telegram.pending), 5)
         self.release()
         self.log.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ class Stages(stages.TestCase):
         self.assertEqual(result.out, lines)
         self.assert_status(result, 0)
 
-    @stages.each(lambda s: s.filters and s.name != "oc-loop")
+    @stages.each(stages.filters)
     def test_finished_turn_is_passed_on_to_the_byte(self, stage):
         line = (b'{ "id":"t", "session":"s","channel":"stdout",'
                 b'"type":"turn","text":"a","route":{"models":["a/b"]},'

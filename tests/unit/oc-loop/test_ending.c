@@ -64,6 +64,24 @@ test_third_time_is_a_rut(void **state)
 	    "1", "ls", "a") "," ROUND("1", "ls", "a")));
 }
 
+#define CALL(id)                                \
+	"{\"id\":\"" id "\",\"name\":\"exec\"," \
+	"\"args\":{\"command\":\"ls\"}}"
+#define RESULT(id) \
+	"{\"role\":\"tool\",\"call\":\"" id "\",\"ok\":true,\"output\":\"a\"}"
+#define SIDE_BY_SIDE                                                            \
+	"{\"role\":\"assistant\",\"calls\":[" CALL("1") "," CALL("2") "," CALL( \
+	    "3") "]}," RESULT("1") "," RESULT("2") "," RESULT("3")
+
+static void
+test_calls_side_by_side_are_no_rut(void **state)
+{
+	(void)state;
+	assert_false(repeated(SIDE_BY_SIDE));
+	assert_false(repeated(SIDE_BY_SIDE "," SIDE_BY_SIDE));
+	assert_true(repeated(SIDE_BY_SIDE "," SIDE_BY_SIDE "," SIDE_BY_SIDE));
+}
+
 static void
 test_endings_have_error_and_reply(void **state)
 {
@@ -132,6 +150,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_third_time_is_a_rut),
+	    cmocka_unit_test(test_calls_side_by_side_are_no_rut),
 	    cmocka_unit_test(test_endings_have_error_and_reply),
 	    cmocka_unit_test(test_unserved_calls_are_answered),
 	    cmocka_unit_test(test_held_by_id),
