@@ -215,7 +215,8 @@ begin_again(jv *turn, int fd)
 void
 turn_clear(const char *id)
 {
-	static const char *const files[] = {"events.ndjson", "run", ""};
+	static const char *const files[] = {
+	    "events.ndjson", "turn.json", "run", ""};
 
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		char *path = turn_file(id, files[i]);
@@ -223,6 +224,32 @@ turn_clear(const char *id)
 		(void)remove(path);
 		free(path);
 	}
+}
+
+/*
+ * Whose turn it is and where its reply goes, for those who show progress.
+ * Best effort, like all of that.
+ */
+static void
+write_turn_file(jv ref_turn)
+{
+	static const char *const keys[] = {"id", "session", "channel", "to"};
+	char *path = turn_file(turn_id(ref_turn), "turn.json");
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	struct buf text = {0};
+	jv known = json_object();
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		known = json_set(known, keys[i], json_get(ref_turn, keys[i]));
+	json_write(&text, known);
+	buf_add_byte(&text, '\n');
+	if (fd >= 0) {
+		(void)io_write_all(fd, text.data, text.length);
+		close(fd);
+	}
+	buf_free(&text);
+	jv_free(known);
+	free(path);
 }
 
 static bool
@@ -249,6 +276,7 @@ begin_first(jv *turn)
 		close(fd);
 	jv_free(details);
 	if (ok) {
+		write_turn_file(begun);
 		jv_free(*turn);
 		*turn = begun;
 	} else {
