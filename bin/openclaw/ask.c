@@ -14,12 +14,10 @@
 #include "json.h"
 #include "log.h"
 #include "turn.h"
-#include "utf8.h"
 #include "xalloc.h"
 
 enum {
 	PROGRESS_MS = 100, /* how often events are looked for */
-	INTERRUPTED = 130, /* as a shell says it: 128 and SIGINT */
 };
 
 struct ask {
@@ -28,15 +26,6 @@ struct ask {
 	jv media;
 	struct pipeline pipeline;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void
-on_signal(int number)
-{
-	(void)number;
-	interrupted = 1;
-}
 
 static void
 print_help(void)
@@ -128,56 +117,12 @@ wait_for_turn(struct ask *ask, struct progress *progress)
 			record_free(&record);
 			return turn;
 		}
-		if (status == RECORD_END || interrupted)
+		if (status == RECORD_END || lines_interrupted)
 			return json_null();
 		if (poll(&p, 1, progress->path != NULL ? PROGRESS_MS : -1) > 0)
 			record_fill(from);
 		progress_show(progress);
 	}
-}
-
-/* A reply may be a string as well as an object. */
-static void
-add_reply(struct buf *out, jv ref_reply)
-{
-	const char *text = json_as_string(ref_reply, NULL);
-	jv media;
-
-	if (text == NULL)
-		text = json_get_string(ref_reply, "text", "");
-	buf_add_string(out, text);
-	media = json_get(ref_reply, "media");
-	for (int i = 0, n = json_length(media); i < n; i++) {
-		jv one = json_at(media, i);
-
-		buf_printf(
-		    out, "\n[file] %s", json_get_string(one, "path", ""));
-		jv_free(one);
-	}
-	jv_free(media);
-}
-
-static void
-print_turn(const struct ask *ask, jv ref_turn)
-{
-	struct buf out = {0}, plain = {0};
-	jv reply = json_get(ref_turn, "reply");
-
-	if (ask->json)
-		json_write(&out, ref_turn);
-	else
-		add_reply(&out, reply);
-	if (out.length == 0 || out.data[out.length - 1] != '\n')
-		buf_add_byte(&out, '\n');
-	if (isatty(STDOUT_FILENO)) {
-		utf8_plain(&plain, out.data, out.length);
-		io_write_stdout(plain.data, plain.length);
-	} else {
-		io_write_stdout(out.data, out.length);
-	}
-	jv_free(reply);
-	buf_free(&plain);
-	buf_free(&out);
 }
 
 /* Asks and prints; the exit status. */
@@ -196,48 +141,23 @@ ask_one(struct ask *ask, const char *text, size_t length)
 	progress_end(&progress);
 	jv_free(turn);
 	if (json_is_object(answer)) {
-		print_turn(ask, answer);
+		reply_print(answer, ask->json);
 		error = json_get(answer, "error");
 		status = json_is_null(error) ? EX_OK : EX_UNAVAILABLE;
 		jv_free(error);
-	} else if (!interrupted) {
+	} else if (!lines_interrupted) {
 		log_error("the pipeline ended without an answer");
 	}
-	if (interrupted && ask->show_progress)
+	if (lines_interrupted && ask->show_progress)
 		(void)io_write_all(STDERR_FILENO, "\n", 1);
 	jv_free(answer);
-	return interrupted ? INTERRUPTED : status;
+	return lines_interrupted ? INTERRUPTED : status;
 }
 
 static int
-ask_lines(struct ask *ask)
+ask_line(void *arg, const char *line, size_t length)
 {
-	bool prompt = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-	int status = EX_OK, one;
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t n;
-
-	for (;;) {
-		if (prompt)
-			(void)io_write_all(STDERR_FILENO, "> ", 2);
-		n = getline(&line, &size, stdin);
-		if (n < 0 || interrupted)
-			break;
-		while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-			n--;
-		if (n == 0)
-			continue;
-		one = ask_one(ask, line, (size_t)n);
-		if (one != EX_OK)
-			status = one;
-		if (one == INTERRUPTED)
-			break;
-	}
-	if (prompt)
-		(void)io_write_all(STDERR_FILENO, "\n", 1);
-	free(line);
-	return status;
+	return ask_one(arg, line, length);
 }
 
 static void
@@ -295,7 +215,6 @@ command_ask(int argc, char **argv)
 {
 	struct ask ask = {
 	    .media = json_array(), .show_progress = isatty(STDERR_FILENO)};
-	struct sigaction action = {.sa_handler = on_signal};
 	struct config config;
 	struct buf text = {0};
 	int status;
@@ -310,8 +229,7 @@ command_ask(int argc, char **argv)
 	if (text.length == 0 && !ask.interactive)
 		usage_error("what is the question? openclaw ask TEXT..., or - "
 			    "for standard input");
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	lines_catch_signals();
 	config_load(&config, ask.config_file);
 	/* the progress says already what the stages would */
 	if (ask.show_progress)
@@ -321,7 +239,7 @@ command_ask(int argc, char **argv)
 	if (text.length != 0)
 		status = ask_one(&ask, buf_string(&text), text.length);
 	if (ask.interactive && status != INTERRUPTED)
-		status = ask_lines(&ask);
+		status = lines_read(ask_line, &ask);
 	pipeline_end(&ask.pipeline);
 	jv_free(ask.media);
 	buf_free(&text);

@@ -1,6 +1,7 @@
 #ifndef OPENCLAW_COMMANDS_H
 #define OPENCLAW_COMMANDS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,6 +14,7 @@
  * status.
  */
 int command_ask(int argc, char **argv);
+int command_chat(int argc, char **argv);
 int command_config(int argc, char **argv);
 int command_gateway(int argc, char **argv);
 int command_runbook(int argc, char **argv);
@@ -38,10 +40,30 @@ bool pipeline_send(struct pipeline *pipeline, jv ref_turn);
 /* Closes the input, waits for the end: its exit status. */
 int pipeline_end(struct pipeline *pipeline);
 
+/* ---- lines.c: a person types, and reads */
+
+enum { INTERRUPTED = 130 }; /* as a shell says it: 128 and SIGINT */
+
+/* SIGINT and SIGTERM set lines_interrupted. */
+void lines_catch_signals(void);
+extern volatile sig_atomic_t lines_interrupted;
+
+/*
+ * Calls `each` with every line of standard input that is not empty, with a
+ * prompt where that is a terminal, until the end of input or until it returns
+ * INTERRUPTED.  The last status that was not 0.
+ */
+int lines_read(
+    int (*each)(void *arg, const char *line, size_t length), void *arg);
+
+/* A turn's reply, or with `json` the whole turn, on standard output. */
+void reply_print(jv ref_turn, bool json);
+
 /* ---- progress.c: what a turn is doing, for a person who waits */
 
 struct progress {
 	char *directory, *path; /* of the turn's events; NULL: not shown */
+	bool made;              /* the directory is ours */
 	int fd;                 /* of the events, or -1 */
 	struct record_reader reader;
 	bool line_open; /* text of the model is being shown on this line */
@@ -49,9 +71,11 @@ struct progress {
 
 /* Makes the turn's directory, so that the stages write events into it. */
 void progress_start(struct progress *progress, const char *turn_id);
+/* Looks for events without making the directory: the gateway makes it. */
+void progress_follow(struct progress *progress, const char *turn_id);
 /* Shows on standard error what happened since the last call. */
 void progress_show(struct progress *progress);
-/* Removes the turn's directory. */
+/* The end, also of the turn's directory if it was made here. */
 void progress_end(struct progress *progress);
 
 #endif

@@ -22,6 +22,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
     {"ask", "ask one question, or a line at a time with -i", command_ask},
+    {"chat", "talk to the gateway that runs here", command_chat},
     {"config", "check or show the configuration", command_config},
     {"gateway", "run the gateway, see how it is, stop it", command_gateway},
     {"runbook", "what AGENTS.md permits the agent to run", command_runbook},

@@ -14,21 +14,27 @@
 enum { ARGUMENTS_MAX = 100 }; /* bytes of a call's arguments that are shown */
 
 void
-progress_start(struct progress *progress, const char *turn_id)
+progress_follow(struct progress *progress, const char *turn_id)
 {
 	char *name = state_name(turn_id);
 
 	*progress = (struct progress){.fd = -1};
 	progress->directory = state_path("turns/%s", name);
-	if (progress->directory != NULL &&
-	    io_make_directories(progress->directory)) {
+	if (progress->directory != NULL)
 		progress->path =
 		    xasprintf("%s/events.ndjson", progress->directory);
-	} else {
-		free(progress->directory);
-		progress->directory = NULL;
-	}
 	free(name);
+}
+
+void
+progress_start(struct progress *progress, const char *turn_id)
+{
+	progress_follow(progress, turn_id);
+	if (progress->path == NULL)
+		return;
+	progress->made = io_make_directories(progress->directory);
+	if (!progress->made)
+		progress_end(progress);
 }
 
 /* A line of its own, also in the middle of a text that grows. */
@@ -132,7 +138,7 @@ progress_end(struct progress *progress)
 		record_reader_free(&progress->reader);
 		close(progress->fd);
 	}
-	if (progress->path != NULL) {
+	if (progress->made) {
 		unlink(progress->path);
 		rmdir(progress->directory);
 	}

@@ -1,0 +1,112 @@
+"""openclaw chat: a terminal channel through the running gateway."""
+import os
+import signal
+import unittest
+
+import gateway
+import support
+
+
+class Chat(gateway.GatewayCase):
+    def chat(self, *argv, text=b""):
+        return self.place.run(["openclaw", "chat", *argv], text)
+
+    def test_one_message(self):
+        self.gateway()
+        result = self.chat("greet", "Ada")
+        self.assert_status(result, 0)
+        self.assertIn(b"hello Ada", result.out)
+        self.assertEqual(self.replies(), {})
+
+    def test_lines_of_a_pipe(self):
+        self.gateway()
+        result = self.chat(text=b"greet Ada\n\ngreet Bob\r\ngreet Eve")
+        self.assert_status(result, 0)
+        said = [line for line in result.out.splitlines()
+                if line.startswith(b"hello")]
+        self.assertEqual(said, [b"hello Ada", b"hello Bob", b"hello Eve"])
+
+    def test_text_and_then_lines(self):
+        self.gateway()
+        result = self.chat("-i", "greet Ada", text=b"greet Bob\n")
+        self.assertLess(result.out.index(b"hello Ada"),
+                        result.out.index(b"hello Bob"))
+
+    def test_json(self):
+        self.gateway()
+        result = self.chat("--json", "-s", "mine", "greet Ada")
+        record = result.records[0]
+        self.assertEqual((record["session"], record["channel"],
+                          record["to"]["chat"]),
+                         ("mine", "terminal", "mine"))
+        self.assertIn("hello Ada", record["reply"]["text"])
+
+    def test_without_a_gateway(self):
+        result = self.chat("hello")
+        self.assert_status(result, 69)
+        self.assertIn("openclaw gateway run", result.err)
+        self.assertFalse((self.place.state / "in").exists())
+
+    def test_a_reply_that_was_not_waited_for(self):
+        self.gateway()
+        stage = self.place.start(["openclaw", "chat", "take a rest"])
+        support.wait_for(self.rest.exists, what="the tool's start")
+        stage.signal(signal.SIGINT)
+        self.assertEqual(stage.wait().status, 130)
+        support.wait_for(self.replies, what="the reply")
+        result = self.chat("greet Ada")
+        self.assertLess(result.out.index(b"rested"),
+                        result.out.index(b"hello Ada"))
+        self.assertNotIn(b"rested", self.chat("greet Bob").out)
+
+    def test_sessions_do_not_mix(self):
+        self.gateway()
+        stages = [self.place.start(["openclaw", "chat", "-s", f"s{i}"])
+                  for i in range(3)]
+        for round in range(3):
+            for i, stage in enumerate(stages):
+                stage.send(f"greet p{i}x{round}\n".encode())
+        for i, stage in enumerate(stages):
+            said = [line for line in stage.wait().out.splitlines()
+                    if line.startswith(b"hello")]
+            self.assertEqual(
+                said, [f"hello p{i}x{r}".encode() for r in range(3)])
+
+    def test_two_of_one_session(self):
+        self.gateway()
+        first = self.place.start(["openclaw", "chat"])
+        first.send(b"greet Ada\n")
+        self.assertIsNotNone(first.read_line())
+        second = self.chat("hello")
+        self.assert_status(second, 75)
+        self.assertIn("-s", second.err)
+
+    def test_a_crash_while_waiting(self):
+        stage = self.gateway()
+        chat = self.place.start(["openclaw", "chat", "take a rest"])
+        support.wait_for(self.rest.exists, what="the tool's start")
+        os.kill(self.wait_programs(stage, "oc-loop")["oc-loop"],
+                signal.SIGKILL)
+        result = chat.wait()
+        self.assert_status(result, 0)
+        self.assertTrue(result.out.strip())
+
+    def test_a_gateway_that_ends_while_waiting(self):
+        stage = self.gateway()
+        chat = self.place.start(["openclaw", "chat", "take a rest"])
+        support.wait_for(self.rest.exists, what="the tool's start")
+        stage.kill()
+        result = chat.wait()
+        self.assert_status(result, 69)
+        self.assertIn("kept", result.err)
+
+    def test_too_long(self):
+        self.gateway()
+        result = self.chat(text=b"x" * 300000 + b"\ngreet Ada\n")
+        self.assert_status(result, 65)
+        self.assertIn("256 KiB", result.err)
+        self.assertIn(b"hello Ada", result.out)
+
+
+if __name__ == "__main__":
+    unittest.main()
