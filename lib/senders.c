@@ -301,6 +301,29 @@ senders_approve(const char *channel, const char *code, char **id)
 	return result;
 }
 
+bool
+senders_revoke(const char *channel, const char *id)
+{
+	int fd = lock(), saved;
+	bool ok = false;
+	jv senders;
+
+	if (fd < 0)
+		return false;
+	if (load(&senders)) {
+		jv approved =
+		    json_delete(people(senders, channel, "approved"), id);
+
+		ok = save(set_people(
+		    json_copy(senders), channel, "approved", approved));
+	}
+	saved = errno;
+	jv_free(senders);
+	close(fd);
+	errno = saved;
+	return ok;
+}
+
 /* ---- for people */
 
 static int

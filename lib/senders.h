@@ -49,6 +49,12 @@ enum senders_approve senders_approve(
     const char *channel, const char *code, char **id);
 
 /*
+ * Takes an approval back.  False when it could not be written; errno is set.
+ * Nobody approved with that id is no failure.
+ */
+bool senders_revoke(const char *channel, const char *id);
+
+/*
  * Who waits with a code that is good: an array of {"id","name","code","at"},
  * the oldest first.
  */

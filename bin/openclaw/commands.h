@@ -14,10 +14,15 @@
  * status.
  */
 int command_ask(int argc, char **argv);
+int command_channels(int argc, char **argv);
 int command_chat(int argc, char **argv);
 int command_config(int argc, char **argv);
 int command_gateway(int argc, char **argv);
+int command_pairing(int argc, char **argv);
 int command_runbook(int argc, char **argv);
+int command_send(int argc, char **argv);
+int command_sessions(int argc, char **argv);
+int command_usage(int argc, char **argv);
 
 /* Becomes the program oc-NAME, NAME being argv[0].  Returns without one. */
 void command_program(char **argv);
@@ -55,6 +60,9 @@ extern volatile sig_atomic_t lines_interrupted;
  */
 int lines_read(
     int (*each)(void *arg, const char *line, size_t length), void *arg);
+
+/* A copy without control bytes, for the caller to free. */
+char *lines_plain(const char *text);
 
 /* A turn's reply, or with `json` the whole turn, on standard output. */
 void reply_print(jv ref_turn, bool json);

@@ -2,12 +2,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include "commands.h"
 #include "io.h"
 #include "json.h"
 #include "utf8.h"
+#include "xalloc.h"
 
 volatile sig_atomic_t lines_interrupted;
 
@@ -56,6 +58,15 @@ lines_read(int (*each)(void *arg, const char *line, size_t length), void *arg)
 		(void)io_write_all(STDERR_FILENO, "\n", 1);
 	free(line);
 	return status;
+}
+
+char *
+lines_plain(const char *text)
+{
+	struct buf plain = {0};
+
+	utf8_plain(&plain, text, strlen(text));
+	return plain.data != NULL ? buf_take(&plain) : xstrdup("");
 }
 
 /* A reply may be a string as well as an object. */

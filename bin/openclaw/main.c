@@ -5,27 +5,27 @@
  * runs oc-NAME, as git does with its programs.  What stands here by itself is
  * for people; what moves turns is in the programs.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
-#include "child.h"
 #include "commands.h"
 #include "log.h"
-#include "xalloc.h"
 
 static const struct {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv);
 } commands[] = {
     {"ask", "ask one question, or a line at a time with -i", command_ask},
+    {"channels", "add, remove or see channels", command_channels},
     {"chat", "talk to the gateway that runs here", command_chat},
     {"config", "check or show the configuration", command_config},
     {"gateway", "run the gateway, see how it is, stop it", command_gateway},
+    {"pairing", "who asks to be let in; let them in", command_pairing},
     {"runbook", "what AGENTS.md permits the agent to run", command_runbook},
+    {"send", "send a message by hand", command_send},
+    {"sessions", "what was said in which session", command_sessions},
+    {"usage", "tokens and cost of a day", command_usage},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
@@ -35,7 +35,9 @@ static const char *const programs[][2] = {
     {"plan", "ask a model what to do next"},
     {"exec-tool", "run the tools that a model calls"},
     {"fetch-url", "print the text of a web page"},
-    {"send", "deliver replies"},
+    {"recv-telegram", "turn messages from Telegram into turns"},
+    {"session", "journals, transcripts, archive"},
+    {"spool", "queues of turns that outlive crashes"},
 };
 
 static void
@@ -50,25 +52,6 @@ print_help(void)
 		printf("  %-12s %s\n", programs[i][0], programs[i][1]);
 	puts(
 	    "\n`openclaw COMMAND -h` tells more; so do openclaw(1) and oc(7).");
-}
-
-void
-command_program(char **argv)
-{
-	char *name = argv[0], *program;
-
-	for (const char *c = name; *c != '\0'; c++)
-		if (!((*c >= 'a' && *c <= 'z') || *c == '-'))
-			return;
-	program = xasprintf("oc-%s", name);
-	argv[0] = program;
-	child_find_siblings();
-	signal(SIGPIPE, SIG_DFL);
-	execvp(program, argv);
-	if (errno != ENOENT)
-		fatal(EX_OSERR, "cannot run %s: %s", program, strerror(errno));
-	argv[0] = name;
-	free(program);
 }
 
 int

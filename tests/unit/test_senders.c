@@ -73,6 +73,25 @@ test_asking_and_approving(void **state)
 }
 
 static void
+test_revoking(void **state)
+{
+	char code[SENDERS_CODE_SIZE], *id = NULL;
+
+	(void)state;
+	assert_true(senders_revoke("telegram", "43"));
+	senders_request("telegram", "43", "Bob", code);
+	senders_approve("telegram", code, &id);
+	free(id);
+	assert_true(senders_revoke("other", "43"));
+	assert_true(senders_is_approved("telegram", "43"));
+	assert_true(senders_revoke("telegram", "43"));
+	assert_false(senders_is_approved("telegram", "43"));
+	/* who was let in once may ask again */
+	assert_int_equal(
+	    senders_request("telegram", "43", "Bob", code), SENDERS_NEW);
+}
+
+static void
 test_a_code_in_small_letters(void **state)
 {
 	char code[SENDERS_CODE_SIZE], *id = NULL;
@@ -209,6 +228,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_asking_and_approving, begin),
+	    cmocka_unit_test_setup(test_revoking, begin),
 	    cmocka_unit_test_setup(test_a_code_in_small_letters, begin),
 	    cmocka_unit_test_setup(test_an_empty_code_approves_nobody, begin),
 	    cmocka_unit_test_setup(test_at_most_three_wait, begin),

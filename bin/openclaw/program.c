@@ -1,0 +1,29 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include "child.h"
+#include "commands.h"
+#include "log.h"
+#include "xalloc.h"
+
+void
+command_program(char **argv)
+{
+	char *name = argv[0], *program;
+
+	for (const char *c = name; *c != '\0'; c++)
+		if (!((*c >= 'a' && *c <= 'z') || *c == '-'))
+			return;
+	program = xasprintf("oc-%s", name);
+	argv[0] = program;
+	child_find_siblings();
+	signal(SIGPIPE, SIG_DFL);
+	execvp(program, argv);
+	if (errno != ENOENT)
+		fatal(EX_OSERR, "cannot run %s: %s", program, strerror(errno));
+	argv[0] = name;
+	free(program);
+}
