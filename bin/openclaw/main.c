@@ -29,29 +29,19 @@ static const struct {
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
-static const char *const programs[][2] = {
-    {"route-model", "choose the models that may serve a turn"},
-    {"loop", "send a turn round a pipeline until it has its reply"},
-    {"plan", "ask a model what to do next"},
-    {"exec-tool", "run the tools that a model calls"},
-    {"fetch-url", "print the text of a web page"},
-    {"recv-telegram", "turn messages from Telegram into turns"},
-    {"session", "journals, transcripts, archive"},
-    {"spool", "queues of turns that outlive crashes"},
-};
-
 static void
 print_help(void)
 {
 	puts("usage: openclaw COMMAND [ARGUMENT...]\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		printf("  %-12s %s\n", commands[i].name, commands[i].summary);
-	puts("\nThe stages of the pipeline (openclaw plan is oc-plan, and so "
-	     "on):\n");
-	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
-		printf("  %-12s %s\n", programs[i][0], programs[i][1]);
+		printf("  %-9s %s\n", commands[i].name, commands[i].summary);
 	puts(
-	    "\n`openclaw COMMAND -h` tells more; so do openclaw(1) and oc(7).");
+	    "\nAny other NAME is the program oc-NAME: route-model, loop, plan, "
+	    "exec-tool,\n"
+	    "fetch-url, recv-telegram, session, spool (openclaw plan is "
+	    "oc-plan).\n"
+	    "\n"
+	    "`openclaw COMMAND -h` tells more; so do openclaw(1) and oc(7).");
 }
 
 int
