@@ -101,21 +101,25 @@ is_joined(unsigned int c)
 
 /* The places where a piece could end, found on the way through it. */
 struct cuts {
-	size_t paragraph, line, word;      /* behind the blank; 0: none */
-	size_t cluster, cluster_units;     /* before a visible character */
-	size_t character;                  /* before any */
-	const struct rich_span *pre, *end; /* the next code block */
-	unsigned int flags;                /* in a row, two make a flag */
+	size_t paragraph, line, word;  /* behind the blank; 0: none */
+	size_t cluster, cluster_units; /* before a visible character */
+	size_t character;              /* before any */
+	const struct rich *rich;
+	size_t pre;         /* the next code block among its formats */
+	unsigned int flags; /* in a row, two make a flag */
 	unsigned int before;
 };
 
 static bool
 in_pre(struct cuts *cuts, size_t at)
 {
-	while (cuts->pre < cuts->end &&
-	       (cuts->pre->kind != RICH_PRE || cuts->pre->end <= at))
+	const struct rich_span *span = cuts->rich->span;
+	size_t count = cuts->rich->count;
+
+	while (cuts->pre < count &&
+	       (span[cuts->pre].kind != RICH_PRE || span[cuts->pre].end <= at))
 		cuts->pre++;
-	return cuts->pre < cuts->end && cuts->pre->start <= at;
+	return cuts->pre < count && span[cuts->pre].start <= at;
 }
 
 /* Notes the place before the character at `at`. */
@@ -164,7 +168,7 @@ static size_t
 find_end(const struct rich *rich, size_t from, size_t most)
 {
 	const char *text = rich->text.data;
-	struct cuts cuts = {.pre = rich->span, .end = rich->span + rich->count};
+	struct cuts cuts = {.rich = rich};
 	size_t length = rich->text.length, at = from, units = 0, n, size;
 	unsigned int c;
 

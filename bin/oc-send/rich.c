@@ -118,26 +118,26 @@ close_tag(const struct rich_span *span, struct buf *out)
 void
 rich_html(const struct rich *rich, size_t from, size_t to, struct buf *out)
 {
-	const struct rich_span *open[RICH_DEPTH_MAX];
-	const struct rich_span *next = rich->span;
-	const struct rich_span *last = rich->span + rich->count;
-	size_t depth = 0, at = from, stop;
+	const struct rich_span *open[RICH_DEPTH_MAX], *span;
+	size_t depth = 0, at = from, next = 0, stop;
 
 	for (;;) {
 		while (depth > 0 && open[depth - 1]->end <= at)
 			close_tag(open[--depth], out);
-		for (; next < last && next->start <= at; next++) {
-			if (next->end <= at || at >= to)
+		for (; next < rich->count && rich->span[next].start <= at;
+		     next++) {
+			span = &rich->span[next];
+			if (span->end <= at || at >= to)
 				continue; /* nothing of it is in the piece */
 			assert(depth < RICH_DEPTH_MAX);
-			open_tag(next, out);
-			open[depth++] = next;
+			open_tag(span, out);
+			open[depth++] = span;
 		}
 		if (at >= to)
 			break;
 		stop = to;
-		if (next < last && next->start < stop)
-			stop = next->start;
+		if (next < rich->count && rich->span[next].start < stop)
+			stop = rich->span[next].start;
 		if (depth > 0 && open[depth - 1]->end < stop)
 			stop = open[depth - 1]->end;
 		rich_escape(out, rich->text.data + at, stop - at);
