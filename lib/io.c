@@ -133,7 +133,7 @@ io_make_directories(const char *path)
 	bool ok = true;
 
 	/* mostly it is there, or only its last part is missing */
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+	if (make_directory(path))
 		return true;
 	copy = xstrdup(path);
 	for (char *slash = copy + 1; ok && *slash != '\0'; slash++) {
