@@ -27,6 +27,8 @@ enum {
 	LOOK_MS = 1000,          /* and the gateway, and what nobody told */
 	GATEWAY_GONE_MS = 10000, /* longer than a restart takes */
 	EVENTS_SIZE = 4096,
+	LOOK_START_MS = 20,
+	PATIENCE_MOST_S = 3600,
 };
 
 static const char channel[] = "terminal";
@@ -40,12 +42,14 @@ struct chat {
 	bool answered;
 	int status;
 	int64_t gateway_seen; /* when it was last there */
+	int patience_ms;      /* how long to wait for its start */
 };
 
 static void
 print_help(void)
 {
-	puts("usage: openclaw chat [-i] [-s SESSION] [--json] [TEXT...]\n"
+	puts("usage: openclaw chat [-i] [-s SESSION] [-w SECONDS] [--json] "
+	     "[TEXT...]\n"
 	     "\n"
 	     "Talks to the gateway that runs on this state: each line of "
 	     "standard input is a\n"
@@ -55,6 +59,8 @@ print_help(void)
 	     "\n"
 	     "  -i          go on with standard input\n"
 	     "  -s SESSION  the session's name (default: terminal)\n"
+	     "  -w SECONDS  wait so long for a gateway that starts (default: "
+	     "0)\n"
 	     "  --json      print the finished turns, one a line\n"
 	     "\n"
 	     "A reply that was not waited for is printed by the next chat of "
@@ -244,8 +250,12 @@ take_session(struct chat *chat)
 static void
 open_chat(struct chat *chat)
 {
+	int64_t until = clock_mono_ms() + chat->patience_ms;
 	char *path;
 
+	while (!survey_role_runs("node") && !lines_interrupted &&
+	       clock_mono_ms() < until)
+		poll(NULL, 0, LOOK_START_MS);
 	if (!survey_role_runs("node"))
 		fatal(EX_UNAVAILABLE,
 		    "no gateway runs here; start it in another terminal: "
@@ -285,14 +295,23 @@ command_chat(int argc, char **argv)
 	struct chat chat = {
 	    .session = channel, .show_progress = isatty(STDERR_FILENO)};
 	struct buf text = {0};
+	const char *problem = NULL;
 	bool interactive = false;
 	int option, status = EX_OK;
 
-	while ((option = getopt_long(argc, argv, "+his:", longs, NULL)) != -1) {
+	while (
+	    (option = getopt_long(argc, argv, "+his:w:", longs, NULL)) != -1) {
 		switch (option) {
 		case 'i': interactive = true; break;
 		case 'j': chat.json = true; break;
 		case 's': chat.session = optarg; break;
+		case 'w':
+			chat.patience_ms =
+			    1000 *
+			    (int)strtonum(optarg, 0, PATIENCE_MOST_S, &problem);
+			if (problem != NULL)
+				usage_error("-w %s: %s", optarg, problem);
+			break;
 		case 'h': print_help(); return EX_OK;
 		default: usage_error("unknown option");
 		}

@@ -108,5 +108,30 @@ class Chat(gateway.GatewayCase):
         self.assertIn(b"hello Ada", result.out)
 
 
+class FirstRun(gateway.GatewayCase):
+    def run_it(self, text=b""):
+        return self.place.run([support.SOURCE / "share/first-run"], text,
+                              B=str(support.BUILD))
+
+    def test_question_lines_and_the_end(self):
+        result = self.run_it(b"greet Ada\n")
+        self.assert_status(result, 0)
+        self.assertIn(b"> how full are the disks?", result.out)
+        self.assertIn(b"hello Ada", result.out)
+        status = self.place.run(["openclaw", "gateway", "status"])
+        self.assertIn("no gateway runs", status.out.decode())
+
+    def test_a_gateway_that_runs_is_left_alone(self):
+        stage = self.gateway()
+        self.assert_status(self.run_it(), 0)
+        self.assertIsNone(stage.process.poll())
+
+    def test_a_wrong_configuration(self):
+        self.place.config("no_such_key: 1")
+        result = self.run_it()
+        self.assert_status(result, 78)
+        self.assertIn("no_such_key", result.err)
+
+
 if __name__ == "__main__":
     unittest.main()
