@@ -90,11 +90,10 @@ static const struct schema_key key[] = {
 {"limits.prompt_chars", SCHEMA_INT, DEFAULT("60000"), RANGE(1000, ANY_MAX)},
 {"limits.prompt_file_chars", SCHEMA_INT, DEFAULT("20000"),
     RANGE(1000, ANY_MAX)},
-/* used by the gateway */
 {"limits.tokens_per_day", SCHEMA_INT, DEFAULT("null"), RANGE(0, BYTES_MAX)},
 {"limits.cost_per_day", SCHEMA_NUMBER, DEFAULT("null"), RANGE(0, ANY_MAX)},
 
-/* used by the gateway */
+/* channels */
 {TELEGRAM ".enabled", SCHEMA_BOOL, DEFAULT("false")},
 {TELEGRAM ".api_root", SCHEMA_URL, DEFAULT(TEXT("https://api.telegram.org"))},
 {TELEGRAM ".dm_policy", SCHEMA_WORD, DEFAULT(TEXT("pairing")),
@@ -116,14 +115,13 @@ static const struct schema_key key[] = {
 {TELEGRAM ".groups.*.allow_from[]", SCHEMA_ID, GIVEN},
 {TELEGRAM ".groups.*.policy", SCHEMA_WORD, DEFAULT("null"), GROUPS},
 
-/* used by the gateway */
+/* what is remembered */
 {"sessions.dm", SCHEMA_WORD, DEFAULT(TEXT("per_person")), SESSIONS},
 {"sessions.group", SCHEMA_WORD, DEFAULT(TEXT("per_person")), SESSIONS},
 {"sessions.retention_days", SCHEMA_INT, DEFAULT("90"), RANGE(1, 36500)},
 {"sessions.archive_bytes", SCHEMA_INT, DEFAULT("1073741824"),
     RANGE(0, BYTES_MAX)},
 {"sessions.compact_tokens", SCHEMA_INT, DEFAULT("null"), RANGE(1000, ANY_MAX)},
-{"queue", SCHEMA_STRING, DEFAULT("null")},
 };
 /* clang-format on */
 enum { KEYS = sizeof key / sizeof key[0] };
