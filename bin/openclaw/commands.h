@@ -17,6 +17,7 @@ int command_ask(int argc, char **argv);
 int command_channels(int argc, char **argv);
 int command_chat(int argc, char **argv);
 int command_config(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 int command_gateway(int argc, char **argv);
 int command_pairing(int argc, char **argv);
 int command_runbook(int argc, char **argv);

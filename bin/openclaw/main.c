@@ -20,6 +20,7 @@ static const struct {
     {"channels", "add, remove or see channels", command_channels},
     {"chat", "talk to the gateway that runs here", command_chat},
     {"config", "check or show the configuration", command_config},
+    {"doctor", "check everything, and say what to do", command_doctor},
     {"gateway", "run the gateway, see how it is, stop it", command_gateway},
     {"pairing", "who asks to be let in; let them in", command_pairing},
     {"runbook", "what AGENTS.md permits the agent to run", command_runbook},

@@ -43,6 +43,7 @@ jv survey_telegram(void);
 /* model -> {"until","class","message"} of those that are not asked now. */
 jv survey_models(void);
 
+enum { SURVEY_DISK_LOW = 64 * 1024 * 1024 }; /* turns are small, logs are not */
 /* {"free_bytes","total_bytes"} of the state's file system, or null. */
 jv survey_disk(void);
 

@@ -7,9 +7,8 @@
 #include "xalloc.h"
 
 enum {
-	WAITS_TOO_LONG_S = 60,      /* a message that nobody takes */
-	POLL_TOO_OLD_S = 180,       /* a poll lasts at most 50 s */
-	DISK_LOW = 64 * 1024 * 1024 /* turns are small, logs are not */
+	WAITS_TOO_LONG_S = 60, /* a message that nobody takes */
+	POLL_TOO_OLD_S = 180,  /* a poll lasts at most 50 s */
 };
 
 char *
@@ -173,7 +172,7 @@ survey_problems(jv ref_survey, bool wants_telegram)
 	jv_free(part);
 	part = json_get(ref_survey, "disk");
 	left = json_get_int(part, "free_bytes", INT64_MAX);
-	if (left < DISK_LOW)
+	if (left < SURVEY_DISK_LOW)
 		problems = add(problems,
 		    xasprintf("disk: %s are left for the state; make room",
 			survey_bytes(left, text)));
