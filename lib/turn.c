@@ -306,8 +306,8 @@ turn_fail(jv own_turn, const char *class, const char *message, const char *text)
 static jv
 identity(jv ref)
 {
-	static const char *const keys[] = {
-	    "type", "id", "ids", "session", "channel", "to"};
+	static const char *const keys[] = {"type", "id", "ids", "session",
+	    "channel", "to", "attempt", "journal"};
 	jv small = json_object();
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

@@ -364,7 +364,7 @@ close_run(const struct config *config, struct queue *queue)
 	closer->limit = transcript_limit(config);
 	record_reader_init(&reader, STDIN_FILENO, "standard input");
 	while (more) {
-		keep_tidy(config);
+		keep_tidy(config, queue);
 		more = read_batch(closer, &reader);
 		close_batch(closer);
 	}

@@ -8,7 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 #include "clock.h"
+#include "io.h"
 #include "log.h"
+#include "queue_files.h"
 #include "session.h"
 #include "state.h"
 #include "usage.h"
@@ -128,9 +130,42 @@ tidy_archive(int64_t days_kept, int64_t bytes_kept)
 	free(archive);
 }
 
-/* Directories of turns whose journal is archived, which a crash left. */
+/*
+ * A turn that no queue knows any more, since someone dropped it: its journal
+ * goes to the archive with those of the others.
+ */
 static void
-tidy_turns(void)
+archive_dropped(const char *path, const char *name)
+{
+	char *journal = xasprintf("%s/journal.ndjson", path), *to;
+	char day[USAGE_DAY_SIZE], *folder;
+
+	folder = state_path("archive/%s", usage_day(clock_now_ms(), day));
+	to = xasprintf("%s/%s.ndjson", folder, name);
+	if (io_make_directories(folder) &&
+	    (rename(journal, to) == 0 || errno == ENOENT))
+		remove_folder(path);
+	free(to);
+	free(folder);
+	free(journal);
+}
+
+static bool
+is_left_over(struct queue *queue, const char *path, const char *name)
+{
+	enum queue_place place;
+	struct stat st;
+	char *file;
+
+	if (stat(path, &st) != 0 || time(NULL) - st.st_mtime < LEFT_OVER_S)
+		return false;
+	place = queue_locate(queue, name, true, &file);
+	free(file);
+	return place == QUEUE_NOWHERE || place == QUEUE_DONE;
+}
+
+static void
+tidy_turns(struct queue *queue)
 {
 	char *turns = state_path("turns");
 	DIR *directory = opendir(turns);
@@ -138,14 +173,10 @@ tidy_turns(void)
 
 	while (directory != NULL && (entry = readdir(directory)) != NULL) {
 		char *path = xasprintf("%s/%s", turns, entry->d_name);
-		char *journal = xasprintf("%s/journal.ndjson", path);
-		struct stat st;
 
-		if (entry->d_name[0] != '.' && stat(path, &st) == 0 &&
-		    time(NULL) - st.st_mtime > LEFT_OVER_S &&
-		    access(journal, F_OK) != 0 && errno == ENOENT)
-			remove_folder(path);
-		free(journal);
+		if (entry->d_name[0] != '.' &&
+		    is_left_over(queue, path, entry->d_name))
+			archive_dropped(path, entry->d_name);
 		free(path);
 	}
 	if (directory != NULL)
@@ -176,7 +207,7 @@ tidy_sessions(int64_t days_kept)
 }
 
 void
-keep_tidy(const struct config *config)
+keep_tidy(const struct config *config, struct queue *queue)
 {
 	static int64_t next;
 	int64_t now = clock_mono_ms(), days;
@@ -186,6 +217,6 @@ keep_tidy(const struct config *config)
 	next = now + TIDY_EVERY_MS;
 	days = config_int(config, "sessions.retention_days");
 	tidy_archive(days, config_int(config, "sessions.archive_bytes"));
-	tidy_turns();
+	tidy_turns(queue);
 	tidy_sessions(days);
 }

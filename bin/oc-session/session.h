@@ -62,7 +62,7 @@ int open_run(const struct config *config, struct queue *queue);
 /* ---- keep.c: the archive's retention */
 
 /* Removes what the configuration does not want kept; looks once an hour. */
-void keep_tidy(const struct config *config);
+void keep_tidy(const struct config *config, struct queue *queue);
 
 /* ---- list.c: for people; the exit status */
 

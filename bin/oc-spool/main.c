@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
+#include "config.h"
 #include "list.h"
 #include "log.h"
 #include "put.h"
@@ -20,7 +21,6 @@
 #include "take.h"
 
 enum {
-	IN_FLIGHT = 64,          /* as limits.in_flight of the configuration */
 	IN_FLIGHT_MOST = 100000, /* more than any machine serves */
 	LOOK_MOST_S = 3600,
 	DRAIN_S = 60, /* a pod that is told to end has less */
@@ -47,7 +47,7 @@ static const char usage[] =
     "  -d   after SIGTERM, how long to wait for turns that run (60)\n"
     "  -e   end when the queue is empty\n"
     "  -j   JSON, one object a line\n"
-    "  -n   sessions at work at the same time (64)\n"
+    "  -n   sessions at work at the same time (limits.in_flight)\n"
     "  -p   look at the queue every so many seconds, where nobody tells\n"
     "       (as the file system needs it)\n"
     "\n"
@@ -76,8 +76,7 @@ parse_options(int argc, char **argv, const char *allowed, struct options *into)
 {
 	int c;
 
-	*into = (struct options){
-	    .take = {.in_flight = IN_FLIGHT, .drain_ms = DRAIN_S * 1000}};
+	*into = (struct options){.take = {.drain_ms = DRAIN_S * 1000}};
 	while ((c = getopt(argc, argv, allowed)) != -1) {
 		switch (c) {
 		case 'd':
@@ -116,9 +115,18 @@ static int
 run_take(
     struct queue *queue, const struct options *options, int argc, char **argv)
 {
+	struct take_options take = options->take;
+	struct config config;
+
 	(void)argc;
 	(void)argv;
-	return take_run(queue, &options->take);
+	if (take.in_flight == 0) {
+		config_load(&config, NULL);
+		take.in_flight =
+		    (unsigned)config_int(&config, "limits.in_flight");
+		config_free(&config);
+	}
+	return take_run(queue, &take);
 }
 
 static int

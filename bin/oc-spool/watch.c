@@ -66,6 +66,18 @@ add(struct watch *watch, const char *name, uint32_t mask)
 	return wd;
 }
 
+static void
+do_without(struct watch *watch, int poll_ms)
+{
+	log_warn("queue %s: no inotify (%s), looking every second instead",
+	    queue_name(watch->queue), strerror(errno));
+	if (watch->fd >= 0)
+		close(watch->fd);
+	watch->fd = -1;
+	if (poll_ms == 0)
+		watch->interval = LOOK_REMOTE_MS;
+}
+
 struct watch *
 watch_open(struct queue *queue, int poll_ms)
 {
@@ -77,22 +89,15 @@ watch_open(struct queue *queue, int poll_ms)
 		watch->interval = is_remote(queue->fd[QUEUE_DIR_NEW])
 				      ? LOOK_REMOTE_MS
 				      : LOOK_LOCAL_MS;
-	watch->look_at = clock_mono_ms() + watch->interval;
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	watch->new = watch->cur = -1;
 	if (watch->fd >= 0) {
 		watch->new = add(watch, "new", IN_MOVED_TO | IN_CREATE);
 		watch->cur = add(watch, "cur", IN_MOVED_FROM | IN_DELETE);
 	}
-	if (watch->new >= 0 && watch->cur >= 0)
-		return watch;
-	log_warn("queue %s: no inotify (%s), looking every second instead",
-	    queue_name(queue), strerror(errno));
-	if (watch->fd >= 0)
-		close(watch->fd);
-	watch->fd = -1;
-	if (poll_ms == 0)
-		watch->interval = LOOK_REMOTE_MS;
+	if (watch->new < 0 || watch->cur < 0)
+		do_without(watch, poll_ms);
+	watch->look_at = clock_mono_ms() + watch->interval;
 	return watch;
 }
 

@@ -397,6 +397,56 @@ class ByHand(SessionCase):
         self.assertEqual(os.listdir(self.place.state), ["format"])
 
 
+class FullDisk(SessionCase):
+    """Some calls fail for a while: nothing is lost or done twice, the
+    program says so once and goes on."""
+
+    def setUp(self):
+        super().setUp()
+        crash.need_strace()
+
+    def run_failing(self, argv, records, call, when, error="ENOSPC"):
+        argv = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+                "-e", f"inject={call}:error={error}:when={when}",
+                str(support.BIN / argv[0]), *argv[1:]]
+        return self.place.run(argv, records,
+                              **crash.environment(self.place.env))
+
+    def test_close(self):
+        turns = []
+        # the first writes and opens are those of the start
+        for call, when in (("write", "1..3"), ("write", "2..4"),
+                           ("write", "3..5"), ("fdatasync", "1..2"),
+                           ("fsync", "12..14"), ("renameat", "1..2"),
+                           ("symlinkat", "1..2"), ("rename", "1..2")):
+            with self.subTest(call=call, when=when):
+                turns.append(f"t{len(turns)}")
+                turn = self.begin(id=turns[-1])
+                turn.update(steps=[ANSWER], reply={"text": "done"})
+                result = self.run_failing(
+                    ["oc-session", "close"], [turn], call, when)
+                self.assert_status(result, 0)
+                self.assert_closed(*turns)
+                self.assertEqual([r["id"] for r in self.replies()], turns)
+                self.assertEqual(
+                    [e["turn"] for e in self.transcript()],
+                    [t for t in turns for _ in range(2)])
+
+    def test_open(self):
+        for i, (call, when) in enumerate((
+                ("write", "1..2"), ("mkdir", "7..8"))):
+            with self.subTest(call=call):
+                self.put({"id": f"t{i}", "session": f"s{i}", "text": "x"})
+                result = self.run_failing(
+                    ["oc-session", "open"], self.take(i + 1)[-1:], call, when)
+                self.assert_status(result, 0)
+                # it may be the line on stderr that failed
+                self.assertIn("can be written again", result.err)
+                self.assertEqual(result.records[0]["journal"], 1)
+                self.assertEqual(
+                    len(self.lines("turns", f"t{i}", "journal.ndjson")), 1)
+
+
 class Killed(SessionCase):
     """kill -9 on entering every system call, then the whole chain again."""
 

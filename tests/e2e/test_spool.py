@@ -185,6 +185,22 @@ class Put(QueueCase):
                      "out/.x"):
             self.assert_status(self.put(b"", queue=name or "''"), 64)
 
+    def test_directory_that_cannot_be_synced_is_told_once(self):
+        crash.need_strace()
+        (self.place.state / "format").write_text("1\n")
+        self.put_ids(self.turn("first"))
+        # fsync of new/ at the start is the first; files can be synced
+        result = self.place.run(
+            ["strace", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e",
+             "inject=fsync:error=EINVAL:when=1",
+             str(support.BIN / "oc-spool"), "put", "in"],
+            [self.turn("a"), self.turn("b")],
+            **crash.environment(self.place.env))
+        self.assert_status(result, 0)
+        self.assertEqual(result.out, b"a\nb\n")
+        self.assertEqual(len(result.err_lines), 1)
+        self.assertIn("cannot sync a directory", result.err)
+
     def test_newer_state_is_refused_and_left_alone(self):
         (self.place.state / "format").write_text("2\n")
         for argv in (["put", "in"], ["take", "in"], ["ls", "in"]):
@@ -394,6 +410,36 @@ class Take(QueueCase):
         take = self.take("-p", "1")
         self.put_ids(self.turn("a"))
         self.assertEqual(take.read()["id"], "a")
+
+    def traced(self, *options):
+        crash.need_strace()
+        return self.place.start(
+            ["strace", "-qq", "-o", "/dev/null", *options,
+             str(support.BIN / "oc-spool"), "take", "-n", "9", "in"],
+            **crash.environment(self.place.env))
+
+    def test_without_inotify(self):
+        take = self.traced("-e", "trace=inotify_init1", "-e",
+                           "inject=inotify_init1:error=EMFILE")
+        for id in "ab":
+            self.put_ids(self.turn(id))
+            self.assertEqual(take.read()["id"], id)
+            self.finish(id)
+        self.assertIn("no inotify", take.stderr())
+
+    def test_full_disk(self):
+        for call in ("renameat", "fsync"):
+            with self.subTest(call):
+                when = {"fsync": "2..4"}.get(call, "1..2")
+                self.put_ids(self.turn(call))
+                take = self.traced("-e", f"trace={call}", "-e",
+                                   f"inject={call}:error=ENOSPC:when={when}")
+                self.assertEqual(take.read()["id"], call)
+                self.finish(call)
+                self.assertEqual(len(take.stderr().splitlines()), 1)
+                take.kill()
+                support.wait_for(lambda: self.place.run(
+                    ["oc-spool", "take", "-e", "in"]).status == 0)
 
     def test_drains_on_sigterm(self):
         self.put_ids(self.turn("a"))
