@@ -92,7 +92,7 @@ watch_open(struct queue *queue, int poll_ms)
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	watch->new = watch->cur = -1;
 	if (watch->fd >= 0) {
-		watch->new = add(watch, "new", IN_MOVED_TO | IN_CREATE);
+		watch->new = add(watch, "new", IN_MOVED_TO);
 		watch->cur = add(watch, "cur", IN_MOVED_FROM | IN_DELETE);
 	}
 	if (watch->new < 0 || watch->cur < 0)
