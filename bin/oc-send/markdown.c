@@ -101,6 +101,14 @@ begin_block(struct reader *reader, int gap)
 		reader->gap = gap;
 }
 
+/* md4c does not close every format that it opens: of "~~a~\xff", say. */
+static void
+end_formats(struct reader *reader)
+{
+	rich_close_inline(reader->rich);
+	reader->links = 0;
+}
+
 static void
 end_block(struct reader *reader, int gap)
 {
@@ -209,6 +217,7 @@ static void
 end_quote(struct reader *reader)
 {
 	reader->gap = 0;
+	end_formats(reader);
 	if (--reader->quotes == 0)
 		rich_close(reader->rich);
 	end_block(reader, 2);
@@ -236,6 +245,7 @@ enter_block(MD_BLOCKTYPE type, void *detail, void *arg)
 {
 	struct reader *reader = arg;
 
+	end_formats(reader); /* of an item's text before a block in it */
 	switch (type) {
 	case MD_BLOCK_QUOTE: begin_quote(reader); break;
 	case MD_BLOCK_UL: begin_list(reader, false, 0); break;
@@ -280,13 +290,16 @@ leave_block(MD_BLOCKTYPE type, void *detail, void *arg)
 		reader->lists--;
 		end_block(reader, reader->lists == 0 ? 2 : 1);
 		break;
-	case MD_BLOCK_LI: reader->here = false; break;
-	case MD_BLOCK_H:
-		rich_close(reader->rich);
-		end_block(reader, 2);
+	case MD_BLOCK_LI:
+		end_formats(reader);
+		reader->here = false;
 		break;
 	case MD_BLOCK_CODE: end_code(reader); break;
-	case MD_BLOCK_P: end_block(reader, 2); break;
+	case MD_BLOCK_H:
+	case MD_BLOCK_P:
+		end_formats(reader);
+		end_block(reader, 2);
+		break;
 	case MD_BLOCK_TABLE: end_table(reader); break;
 	default: break;
 	}
@@ -331,9 +344,9 @@ end_link(struct reader *reader)
 	size_t length = text->length - reader->link_start;
 	const char *shown = text->data + reader->link_start;
 
-	if (--reader->links > 0)
+	if (reader->links == 0 || --reader->links > 0)
 		return;
-	rich_close(rich);
+	rich_close_kind(rich, RICH_LINK);
 	if (href->length == 0 ||
 	    (length > 0 && length <= href->length &&
 		memcmp(href->data + href->length - length, shown, length) == 0))
@@ -383,10 +396,10 @@ leave_span(MD_SPANTYPE type, void *detail, void *arg)
 	if (reader->table != NULL)
 		return 0;
 	switch (type) {
-	case MD_SPAN_EM:
-	case MD_SPAN_STRONG:
-	case MD_SPAN_DEL:
-	case MD_SPAN_CODE: rich_close(reader->rich); break;
+	case MD_SPAN_EM: rich_close_kind(reader->rich, RICH_ITALIC); break;
+	case MD_SPAN_STRONG: rich_close_kind(reader->rich, RICH_BOLD); break;
+	case MD_SPAN_DEL: rich_close_kind(reader->rich, RICH_STRIKE); break;
+	case MD_SPAN_CODE: rich_close_kind(reader->rich, RICH_CODE); break;
 	case MD_SPAN_A:
 	case MD_SPAN_IMG: end_link(reader); break;
 	default: break;
@@ -439,7 +452,7 @@ markdown_read(struct rich *rich, const char *text, size_t length)
 	int failed;
 
 	*rich = (struct rich){0};
-	utf8_repair(&source, text, length);
+	rich_repair(&source, text, length);
 	failed = source.length > UINT_MAX / 2 ||
 		 md_parse(buf_string(&source), (MD_SIZE)source.length, &parser,
 		     &reader) != 0 ||

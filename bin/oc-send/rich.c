@@ -48,11 +48,58 @@ rich_close(struct rich *rich)
 	rich->span[rich->open[--rich->depth]].end = rich->text.length;
 }
 
+static bool
+is_inline(enum rich_kind kind)
+{
+	return kind != RICH_PRE && kind != RICH_QUOTE;
+}
+
+void
+rich_close_kind(struct rich *rich, enum rich_kind kind)
+{
+	size_t depth = rich->depth;
+
+	if (rich->too_deep > 0) {
+		rich->too_deep--;
+		return;
+	}
+	while (depth > 0 && rich->span[rich->open[depth - 1]].kind != kind)
+		if (!is_inline(rich->span[rich->open[--depth]].kind))
+			return;
+	while (depth > 0 && rich->depth >= depth)
+		rich_close(rich);
+}
+
+void
+rich_close_inline(struct rich *rich)
+{
+	rich->too_deep = 0;
+	while (rich->depth > 0 &&
+	       is_inline(rich->span[rich->open[rich->depth - 1]].kind))
+		rich_close(rich);
+}
+
 void
 rich_plain(struct rich *rich, const char *text, size_t length)
 {
 	*rich = (struct rich){0};
-	utf8_repair(&rich->text, text, length);
+	rich_repair(&rich->text, text, length);
+}
+
+void
+rich_repair(struct buf *out, const char *text, size_t length)
+{
+	const char *nul;
+
+	while ((nul = memchr(text, '\0', length)) != NULL) {
+		size_t n = (size_t)(nul - text);
+
+		utf8_repair(out, text, n);
+		utf8_encode(out, 0xfffd);
+		text += n + 1;
+		length -= n + 1;
+	}
+	utf8_repair(out, text, length);
 }
 
 void

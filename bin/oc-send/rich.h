@@ -43,6 +43,12 @@ void rich_free(struct rich *rich); /* releases and zeroes */
 /* Opens a format at the end of the text; `value` is copied, may be NULL. */
 void rich_open(struct rich *rich, enum rich_kind kind, const char *value);
 void rich_close(struct rich *rich); /* the one that was opened last */
+/*
+ * Closes the last one of this kind with all that is inside of it, or nothing
+ * where none is open; and all but quotes and code blocks.
+ */
+void rich_close_kind(struct rich *rich, enum rich_kind kind);
+void rich_close_inline(struct rich *rich);
 
 /* Appends the text from byte `from` to `to` as the HTML of the Bot API. */
 void rich_html(
@@ -58,5 +64,8 @@ void rich_escape(struct buf *out, const char *text, size_t length);
 void markdown_read(struct rich *rich, const char *text, size_t length);
 /* The same text without any format. */
 void rich_plain(struct rich *rich, const char *text, size_t length);
+
+/* Appends the text as UTF-8 without a NUL: what is wrong becomes U+FFFD. */
+void rich_repair(struct buf *out, const char *text, size_t length);
 
 #endif

@@ -72,6 +72,22 @@ test_literal(void **state)
 	is("\xff\xfe", "\ufffd\ufffd");
 }
 
+/* md4c opens a format here and never closes it. */
+static void
+test_format_without_an_end(void **state)
+{
+	static const char text[] = "~~s~\xff\0\xf3` [l](ht~\xff=)\n\n> q";
+	struct rich rich;
+
+	(void)state;
+	markdown_read(&rich, text, sizeof text - 1);
+	assert_int_equal(rich.depth, 0);
+	for (size_t i = 0; i < rich.count; i++)
+		assert_true(rich.span[i].end <= rich.text.length);
+	rich_free(&rich);
+	is("a\n\n> **b", "a\n\n<blockquote>**b</blockquote>");
+}
+
 static void
 test_table(void **state)
 {
@@ -222,6 +238,7 @@ main(void)
 	    cmocka_unit_test(test_lists),
 	    cmocka_unit_test(test_links),
 	    cmocka_unit_test(test_literal),
+	    cmocka_unit_test(test_format_without_an_end),
 	    cmocka_unit_test(test_table),
 	    cmocka_unit_test(test_table_of_too_many_cells),
 	    cmocka_unit_test(test_deep_nesting),
