@@ -22,6 +22,7 @@ static const struct {
     {"config", "check or show the configuration", command_config},
     {"doctor", "check everything, and say what to do", command_doctor},
     {"gateway", "run the gateway, see how it is, stop it", command_gateway},
+    {"logs", "what turns did, and do (-f)", command_logs},
     {"pairing", "who asks to be let in; let them in", command_pairing},
     {"runbook", "what AGENTS.md permits the agent to run", command_runbook},
     {"send", "send a message by hand", command_send},

@@ -108,6 +108,57 @@ class Chat(gateway.GatewayCase):
         self.assertIn(b"hello Ada", result.out)
 
 
+class Logs(gateway.GatewayCase):
+    def logs(self, *argv):
+        result = self.place.run(["openclaw", "logs", *argv])
+        self.assert_status(result, 0)
+        return result
+
+    def test_nothing_yet(self):
+        self.assertEqual(self.logs().out, b"")
+
+    def test_finished_turns(self):
+        self.gateway()
+        for name in ("Ada", "Bob", "Eve"):
+            self.place.run(["openclaw", "chat", "greet", name])
+        text = self.logs().out.decode()
+        self.assertLess(text.index("begin  greet Ada"),
+                        text.index("begin  greet Eve"))
+        self.assertIn("->     exec greet Bob", text)
+        self.assertIn("<-     done, exit 0", text)
+        self.assertEqual(text.count("reply  "), 3)
+        self.assertEqual(self.logs("-n", "1").out.count(b"begin"), 1)
+        events = [r["event"] for r in self.logs("-n1", "--json").records]
+        self.assertEqual((events[0], events[-1]), ("begin", "end"))
+
+    def test_follows(self):
+        self.gateway()
+        stage = self.place.start(["openclaw", "logs", "-f"])
+        self.put("t1", "take a rest")
+        support.wait_for(self.rest.exists, what="the tool's start")
+        self.assertIn(b"begin  take a rest", stage.read_line())
+        self.assertIn(b"model", stage.read_line())
+        self.assertIn(b"->     exec rest", stage.read_line(1))
+        self.assertIn(b"<-     done", stage.read_line())
+        for i in range(20):
+            self.put(f"q{i}", session=f"s{i}")
+        for i in range(20):
+            self.wait_reply(f"q{i}")
+        stage.signal(signal.SIGINT)
+        result = stage.wait()
+        self.assert_status(result, 0)
+        self.assertEqual(result.out.count(b"begin  greet Ada"), 20)
+        self.assertEqual(result.out.count(b"reply  "), 21)
+
+    def test_what_a_model_writes_does_not_reach_the_terminal(self):
+        day = self.place.state / "archive" / "2026-01-01"
+        day.mkdir(parents=True)
+        (day / "x.ndjson").write_text(
+            '{"event":"end","at":1,"reply":{"text":"a\\u001b[2Jb\\nc"}}\n'
+            '{"event":5}\n[]\nnot json\n')
+        self.assertIn(b"a?[2Jb c", self.logs().out)
+
+
 class FirstRun(gateway.GatewayCase):
     def run_it(self, text=b""):
         return self.place.run([support.SOURCE / "share/first-run"], text,
