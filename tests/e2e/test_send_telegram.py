@@ -434,6 +434,49 @@ class Crashes(SendTestCase):
         except (OSError, ValueError, IndexError):
             return False
 
+    def traced(self, inject, number):
+        """Runs it with a system call that fails or kills: a Result."""
+        return self.place.run(
+            ["strace", "-f", "-qq", "-o", "/dev/null", "-e",
+             "trace=" + inject.split(":")[0], "-e", "inject=" + inject,
+             str(support.BIN / "oc-send"), "-c", "telegram"],
+            turn(number, f"reply {number}", str(1000 + number)))
+
+    @unittest.skipIf(support.SANITIZED, "LeakSanitizer and strace")
+    def test_killed_at_each_step(self):
+        """At the Nth call of what writes, syncs, sends and receives."""
+        number = 0
+        for call in ("fdatasync", "ftruncate", "fsync", "sendto",
+                     "recvfrom", "write"):
+            for when in range(1, 6):
+                number += 1
+                with self.subTest(call=call, when=when):
+                    self.telegram.add_chat(1000 + number)
+                    killed = self.traced(
+                        f"{call}:signal=SIGKILL:when={when}", number)
+                    self.send(turn(number, f"reply {number}",
+                                   str(1000 + number)))
+                    texts = self.texts(1000 + number)
+                    again = f"{MARK}\nreply {number}"
+                    self.assertIn(texts, (
+                        [f"reply {number}"], [again],
+                        [f"reply {number}", again]))
+                if killed.status == 0:
+                    break  # it has no more calls of this kind
+
+    @unittest.skipIf(support.SANITIZED, "LeakSanitizer and strace")
+    def test_disk_full(self):
+        """The record is refused twice: nothing is sent until it is not."""
+        for number, call in enumerate(("fdatasync", "ftruncate"), 1):
+            with self.subTest(call):
+                self.telegram.add_chat(1000 + number)
+                result = self.traced(
+                    f"{call}:error=ENOSPC:when=2..3", number)
+                self.assert_status(result, 0)
+                self.assertIn("No space left on device", result.err)
+                self.assertEqual(self.texts(1000 + number),
+                                 [f"reply {number}"])
+
     def test_sigterm_finishes_what_is_being_sent(self):
         self.telegram.fail("sendMessage", status=429, retry_after=30)
         stage = self.start(turn(1, "a"))
