@@ -249,6 +249,8 @@ run_chain() { # chain
 	fi
 	until ended || ! runs "$timer"; do
 		next_word
+		# asked once more while the last turns end: at once
+		[ "$word:$stopping" != term:1 ] || exit 0
 	done
 	collect
 	case $worst in
