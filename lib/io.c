@@ -35,16 +35,28 @@ io_write_all(int fd, const void *data, size_t length)
 	return true;
 }
 
+static _Noreturn void
+reader_is_gone(void)
+{
+	fatal(EX_UNAVAILABLE, "standard output: the reader is gone; the next "
+			      "program of the pipe ended");
+}
+
 void
 io_write_stdout(const void *data, size_t length)
 {
 	if (io_write_all(STDOUT_FILENO, data, length))
 		return;
 	if (errno == EPIPE)
-		fatal(EX_UNAVAILABLE,
-		    "standard output: the reader is gone; the next program "
-		    "of the pipe ended");
+		reader_is_gone();
 	fatal(EX_IOERR, "standard output: %s", strerror(errno));
+}
+
+void
+io_check_stdout(short revents)
+{
+	if (revents & POLLERR)
+		reader_is_gone();
 }
 
 bool

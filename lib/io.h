@@ -17,6 +17,12 @@ bool io_write_all(int fd, const void *data, size_t length);
  * EX_IOERR: a record that cannot be passed on is never lost in silence.
  */
 void io_write_stdout(const void *data, size_t length);
+/*
+ * For a stage that waits: `revents` of a pollfd on descriptor 1 that asked for
+ * no event.  When the reader is gone the program ends as above, and so does
+ * not wait for ever in front of a program that ended.
+ */
+void io_check_stdout(short revents);
 
 /*
  * Reads a whole file of at most `most` bytes into `into`.  `at` is a

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,11 +16,26 @@ static enum log_level threshold = LOG_INFO;
 
 static const char *const level_name[] = {"error", "warn", "info", "debug"};
 
+/*
+ * A standard descriptor that is closed would be taken by the next file or
+ * socket, and records would go there.  The wrong way round, so that its use
+ * is still told as an error.
+ */
+static void
+occupy_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+			_exit(EX_OSERR);
+}
+
 void
 log_init(const char *name)
 {
 	const char *wanted = getenv("OC_LOG");
 
+	occupy_standard_descriptors();
 	program = name;
 	for (unsigned i = 0; wanted != NULL && i <= LOG_DEBUG; i++)
 		if (strcmp(wanted, level_name[i]) == 0)

@@ -20,7 +20,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /*
  * Sets the program's name (kept, not copied) and reads the level from
- * OC_LOG (error, warn, info or debug; info if unset or anything else).
+ * OC_LOG (error, warn, info or debug; info if unset or anything else).  Comes
+ * first in main: it also sees to it that descriptors 0 to 2 are open.
  */
 void log_init(const char *program);
 const char *log_program(void);

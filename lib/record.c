@@ -1,9 +1,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 #include "io.h"
 #include "json.h"
 #include "log.h"
@@ -180,13 +182,28 @@ record_fill(struct record_reader *reader)
 	return true;
 }
 
+/* Waits for input, but not when nobody would read what comes of it. */
+static void
+wait_for_input(const struct record_reader *reader)
+{
+	struct pollfd p[] = {
+	    {.fd = reader->fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
+
+	if (poll(p, 2, -1) > 0 && p[0].revents == 0)
+		io_check_stdout(p[1].revents);
+}
+
 enum record_status
 record_read(struct record_reader *reader, struct record *record)
 {
 	for (;;) {
 		enum record_status status = record_next(reader, record);
 
-		if (status != RECORD_AGAIN || !record_fill(reader))
+		if (status != RECORD_AGAIN)
+			return status;
+		if (reader->fd == STDIN_FILENO)
+			wait_for_input(reader);
+		if (!record_fill(reader))
 			return status;
 	}
 }

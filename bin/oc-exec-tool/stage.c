@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "calls.h"
 #include "clock.h"
+#include "io.h"
 #include "json.h"
 #include "process.h"
 #include "stage.h"
@@ -327,7 +328,7 @@ void
 stage_run(struct stage *stage, struct record_reader *input)
 {
 	struct pollfd *fds =
-	    xcalloc(1 + stage->parallel * TASK_FDS, sizeof *fds);
+	    xcalloc(2 + stage->parallel * TASK_FDS, sizeof *fds);
 	bool more = true;
 
 	while (more || !TAILQ_EMPTY(&stage->held) || stage->strays_until != 0) {
@@ -340,8 +341,10 @@ stage_run(struct stage *stage, struct record_reader *input)
 			break;
 		count =
 		    gather(stage, more && has_room(stage) ? input : NULL, fds);
-		if (poll(fds, (nfds_t)count, timeout(stage)) < 0)
+		fds[count] = (struct pollfd){.fd = STDOUT_FILENO};
+		if (poll(fds, (nfds_t)count + 1, timeout(stage)) < 0)
 			continue;
+		io_check_stdout(fds[count].revents);
 		work(stage, fds);
 		if (fds[0].revents != 0)
 			record_fill(input);

@@ -366,11 +366,12 @@ turn_round(struct loop *loop)
 {
 	int64_t now = clock_mono_ms(), next = check_deadlines(loop, now);
 	bool admit_more = !loop->in.ended && loop->inside < loop->in_flight;
-	struct pollfd p[3] = {
+	struct pollfd p[] = {
 	    {.fd = admit_more ? loop->in.fd : -1, .events = POLLIN},
 	    {.fd = loop->back.fd, .events = POLLIN},
 	    {.fd = loop->out.length != 0 ? loop->out_fd : -1,
-		.events = POLLOUT}};
+		.events = POLLOUT},
+	    {.fd = STDOUT_FILENO}};
 
 	if (loop->in.ended && loop->out.length == 0 && loop->out_fd >= 0 &&
 	    loop->inside == 0) {
@@ -378,11 +379,12 @@ turn_round(struct loop *loop)
 		close(loop->out_fd);
 		loop->out_fd = -1;
 	}
-	if (poll(p, 3, next < 0 ? -1 : (int)(next - now)) < 0) {
+	if (poll(p, 4, next < 0 ? -1 : (int)(next - now)) < 0) {
 		if (errno != EINTR)
 			fatal(EX_OSERR, "poll: %s", strerror(errno));
 		return;
 	}
+	io_check_stdout(p[3].revents);
 	if (p[2].revents != 0)
 		write_out(loop);
 	if (p[1].revents != 0 && record_fill(&loop->back))

@@ -16,6 +16,7 @@
 #include "config.h"
 #include "child.h"
 #include "http.h"
+#include "io.h"
 #include "json.h"
 #include "log.h"
 #include "plan.h"
@@ -117,7 +118,8 @@ serve(struct planner *planner, struct record_reader *reader)
 	int64_t wait;
 
 	for (;;) {
-		struct pollfd p = {.fd = reader->fd, .events = POLLIN};
+		struct pollfd p[] = {{.fd = STDOUT_FILENO},
+		    {.fd = reader->fd, .events = POLLIN}};
 		bool reads;
 
 		while (planner->count < most &&
@@ -130,8 +132,9 @@ serve(struct planner *planner, struct record_reader *reader)
 		if (reader->ended && planner->count == 0)
 			return;
 		reads = planner->count < most && !reader->ended;
-		http_run(planner->http, &p, reads ? 1 : 0, wait);
-		if (reads && p.revents != 0)
+		http_run(planner->http, p, reads ? 2 : 1, wait);
+		io_check_stdout(p[0].revents);
+		if (reads && p[1].revents != 0)
 			record_fill(reader);
 	}
 }

@@ -240,7 +240,7 @@ command_ask(int argc, char **argv)
 		status = ask_one(&ask, buf_string(&text), text.length);
 	if (ask.interactive && status != INTERRUPTED)
 		status = lines_read(ask_line, &ask);
-	pipeline_end(&ask.pipeline);
+	pipeline_end(&ask.pipeline, lines_interrupted);
 	jv_free(ask.media);
 	buf_free(&text);
 	config_free(&config);

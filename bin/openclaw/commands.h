@@ -44,8 +44,11 @@ struct pipeline {
 void pipeline_start(struct pipeline *pipeline, const struct config *config);
 /* Writes a turn.  False when the pipeline is gone. */
 bool pipeline_send(struct pipeline *pipeline, jv ref_turn);
-/* Closes the input, waits for the end: its exit status. */
-int pipeline_end(struct pipeline *pipeline);
+/*
+ * Closes the input, waits for the end: its exit status.  `at_once`: what is
+ * under way is broken off.
+ */
+int pipeline_end(struct pipeline *pipeline, bool at_once);
 
 /* ---- lines.c: a person types, and reads */
 

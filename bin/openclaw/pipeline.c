@@ -74,13 +74,15 @@ pipeline_send(struct pipeline *pipeline, jv ref_turn)
 }
 
 int
-pipeline_end(struct pipeline *pipeline)
+pipeline_end(struct pipeline *pipeline, bool at_once)
 {
 	int status;
 
 	if (pipeline->to >= 0)
 		close(pipeline->to);
 	pipeline->to = -1;
+	while (!at_once && !pipeline->from.ended)
+		record_fill(&pipeline->from);
 	close(pipeline->from.fd);
 	status = child_exit_code(child_wait(pipeline->pid));
 	record_reader_free(&pipeline->from);

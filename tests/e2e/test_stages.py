@@ -98,6 +98,41 @@ class Output(stages.TestCase):
         self.assertIn("No space left", err)
 
 
+class Neighbours(stages.TestCase):
+    """A stage that waits, beside one that has ended."""
+
+    @stages.each(stages.filters)
+    def test_reader_is_gone_and_nothing_comes(self, stage):
+        # it would wait for ever, and so would those before it
+        reader, writer = os.pipe()
+        with subprocess.Popen(
+                stage.argv, env=self.place.env, stdin=subprocess.PIPE,
+                stdout=writer, stderr=subprocess.DEVNULL) as process:
+            os.close(writer)
+            os.close(reader)
+            try:
+                self.assertEqual(process.wait(support.DEADLINE_S), 69)
+            finally:
+                process.kill()
+
+    def test_last_stage_of_the_loop_ends(self):
+        support.need("oc-loop", "oc-plan")
+        result = self.place.run(["oc-loop", "--", "oc-plan | head -c 0"],
+                                {"text": "hi"})
+        self.assert_status(result, 69)
+        self.assertEqual(result.records[0]["error"]["class"], "broken")
+
+    @stages.each()
+    def test_descriptors_that_are_closed(self, stage):
+        # the next file or socket must not take their place
+        for number in 0, 1:
+            result = self.place.run(
+                ["sh", "-c", f'exec "$@" {number}<&-', "sh", *stage.argv],
+                stage.turn)
+            self.assert_status(result, 74)
+            self.assertIn("Bad file descriptor", result.err)
+
+
 class Usage(stages.TestCase):
     @stages.each()
     def test_wrong_usage(self, stage):
