@@ -113,7 +113,8 @@ nothing_gives_the_defaults(void **state)
 		assert_false(config_bool(&config, "allow_unconfigured"));
 		assert_true(
 		    config_bool(&config, "channels.telegram.require_mention"));
-		expect_json(config_get(&config, "limits.tokens_per_day"), "null");
+		expect_json(
+		    config_get(&config, "limits.tokens_per_day"), "null");
 		expect_json(
 		    config_get(&config, "limits.tokens_per_day"), "null");
 		expect_json(
