@@ -128,6 +128,8 @@ class Drain(gateway.GatewayCase):
         self.wait_reply("t1")
 
     def test_twice_is_at_once(self):
+        self.place.script(  # longer than the slowest machine needs here
+            "rest", f"#!/bin/sh\necho >>{self.rest}\nsleep 20\n")
         stage = self.start_rest()
         stage.signal(signal.SIGTERM)
         stage.wait_stderr("ends, after")

@@ -261,8 +261,8 @@ all_problems_are_told_up_to_a_limit(void **state)
 	    "f:1:17: out of range; write a number from 1 to 1000\n"
 	    "f:2:1: unknown key `nonsense`; known here: primary_model, "
 	    "fallbacks, litellm_base_url, allow_unconfigured, providers, "
-	    "models, routes, workspace, tools, limits, channels, sessions, "
-	    "queue\n");
+	    "models, routes, workspace, tools, limits, channels, "
+	    "sessions\n");
 	for (int i = 0; i < 100; i++)
 		buf_printf(&text, "k%d: 1\n", i);
 	assert_false(
