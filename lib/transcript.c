@@ -19,7 +19,6 @@
 
 enum {
 	BLOCK_SIZE = 64 * 1024, /* read at a time, looking for a line's start */
-	BYTES_PER_TOKEN = 3,    /* English has 4, code and other scripts less */
 };
 
 static char *
@@ -265,18 +264,21 @@ next_turn(const struct buf *text, size_t from)
 
 /* The next turn's lines follow: the model sees a conversation that goes on. */
 static void
-add_note(struct buf *out)
+add_note(struct buf *out, const char *summary)
 {
-	add_entry(out,
-	    said("user", "[The beginning of this conversation was left out "
-			 "because it had grown too long.]"),
-	    "");
-	add_entry(
-	    out, said("assistant", "Understood: I no longer see it."), "");
+	char *text = xasprintf("[The beginning of this conversation was left "
+			       "out because it had grown too long.%s%s]",
+	    summary != NULL ? " In short:]\n\n[" : "",
+	    summary != NULL ? summary : "");
+
+	add_entry(out, said("user", text), "");
+	add_entry(out, said("assistant", "Understood."), "");
+	free(text);
 }
 
 bool
-transcript_shorten(const char *session, int64_t keep, size_t *dropped)
+transcript_shorten(
+    const char *session, int64_t keep, const char *summary, size_t *dropped)
 {
 	char *path = transcript_path(session);
 	struct buf text = {0}, shorter = {0};
@@ -295,7 +297,7 @@ transcript_shorten(const char *session, int64_t keep, size_t *dropped)
 		(*dropped)++;
 	}
 	if (ok && from != 0) {
-		add_note(&shorter);
+		add_note(&shorter, summary);
 		buf_add(&shorter, text.data + from, text.length - from);
 		ok = io_replace_file(path, shorter.data, shorter.length);
 	}
@@ -305,6 +307,47 @@ transcript_shorten(const char *session, int64_t keep, size_t *dropped)
 	buf_free(&text);
 	free(path);
 	return ok;
+}
+
+int64_t
+transcript_size(const char *session)
+{
+	char *path = transcript_path(session);
+	struct stat st;
+	int64_t size =
+	    path != NULL && stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+
+	free(path);
+	return size;
+}
+
+int64_t
+transcript_begun(const char *session)
+{
+	char *path = transcript_path(session);
+	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	struct buf text = {0};
+	int64_t begun = 0;
+	char *newline = NULL;
+	ssize_t n = fd >= 0 ? 1 : 0;
+
+	while (n > 0 && newline == NULL) {
+		n = buf_read(&text, fd, BLOCK_SIZE);
+		if (text.length != 0)
+			newline = memchr(text.data, '\n', text.length);
+	}
+	if (newline != NULL) {
+		jv line =
+		    json_parse(text.data, (size_t)(newline - text.data), NULL);
+
+		begun = json_get_int(line, "at", 0);
+		jv_free(line);
+	}
+	if (fd >= 0)
+		close(fd);
+	buf_free(&text);
+	free(path);
+	return begun;
 }
 
 /* ---- beginning anew */
@@ -330,10 +373,4 @@ transcript_reset(const char *session)
 	free(name);
 	free(path);
 	return ok;
-}
-
-int64_t
-transcript_tokens(int64_t size)
-{
-	return size / BYTES_PER_TOKEN;
 }

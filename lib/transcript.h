@@ -29,11 +29,17 @@
 bool transcript_append(jv ref_turn, int64_t *size);
 
 /*
- * Drops the oldest turns until at most `keep` bytes are left, and puts a line
- * in their place that says so.  The newest turn always stays.  *dropped is
- * the number of turns.  False with errno set, and then the file is as it was.
+ * Drops the oldest turns until at most `keep` bytes are left, and puts lines
+ * in their place that say so, or that hold `summary` (NULL: none).  The newest
+ * turn always stays.  *dropped is the number of turns.  False with errno set,
+ * and then the file is as it was.
  */
-bool transcript_shorten(const char *session, int64_t keep, size_t *dropped);
+bool transcript_shorten(
+    const char *session, int64_t keep, const char *summary, size_t *dropped);
+
+/* Its size in bytes, and when its first line was written (0: it has none). */
+int64_t transcript_size(const char *session);
+int64_t transcript_begun(const char *session);
 
 /*
  * Puts the transcript aside, as sessions/<session>.<time>.old, so that the
@@ -41,7 +47,9 @@ bool transcript_shorten(const char *session, int64_t keep, size_t *dropped);
  */
 bool transcript_reset(const char *session);
 
-/* Tokens that so many bytes of transcript are, as a guess on the high side. */
-int64_t transcript_tokens(int64_t size);
+enum {
+	/* A guess on the safe side: English has 4, code and other scripts less. */
+	TRANSCRIPT_BYTES_PER_TOKEN = 3,
+};
 
 #endif

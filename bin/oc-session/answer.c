@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "buf.h"
 #include "clock.h"
 #include "command.h"
+#include "compact.h"
 #include "io.h"
 #include "json.h"
 #include "queue_files.h"
@@ -68,19 +68,6 @@ look_at(struct queue *queue, jv ref_turn, bool waiting_too)
 	return activity;
 }
 
-static int64_t
-transcript_size(const char *session)
-{
-	char *name = state_name(session);
-	char *path = state_path("sessions/%s.ndjson", name);
-	struct stat st;
-	int64_t size = stat(path, &st) == 0 ? st.st_size : 0;
-
-	free(path);
-	free(name);
-	return size;
-}
-
 /* ---- the answers */
 
 static void
@@ -140,7 +127,7 @@ answer_status(struct buf *out, const struct answering *answering, jv ref_turn)
 	    model != NULL ? model
 			  : config_string(answering->config, "primary_model"));
 	buf_printf(out, "conversation: about %" PRId64 " tokens\n",
-	    transcript_tokens(size));
+	    size / TRANSCRIPT_BYTES_PER_TOKEN);
 	buf_printf(out, "session: %s", turn_session(ref_turn));
 	free(model);
 }
@@ -263,23 +250,15 @@ answer_whoami(struct buf *out, jv ref_turn)
 	jv_free(from);
 }
 
-/* Half of what it has now. */
 static void
-answer_compact(struct buf *out, jv ref_turn)
+answer_compact(struct buf *out, const struct answering *answering, jv ref_turn)
 {
-	const char *session = turn_session(ref_turn);
-	int64_t before = transcript_size(session);
-	size_t dropped;
-
-	if (before == 0)
+	if (transcript_size(turn_session(ref_turn)) == 0) {
 		buf_add_string(out, "There is nothing to shorten.");
-	else if (!transcript_shorten(session, before / 2, &dropped))
-		buf_printf(out, "I could not shorten it: %s.", strerror(errno));
-	else
-		buf_printf(out,
-		    "Forgot the oldest %zu messages with their answers; about "
-		    "%" PRId64 " tokens are left.",
-		    dropped, transcript_tokens(transcript_size(session)));
+		return;
+	}
+	compact_request(answering->queue, ref_turn, true);
+	buf_add_string(out, "Putting what I remember more briefly: a moment.");
 }
 
 jv
@@ -303,7 +282,7 @@ command_answer(struct answering *answering, jv own_turn)
 		break;
 	case COMMAND_USAGE: answer_usage(&out, own_turn); break;
 	case COMMAND_WHOAMI: answer_whoami(&out, own_turn); break;
-	case COMMAND_COMPACT: answer_compact(&out, own_turn); break;
+	case COMMAND_COMPACT: answer_compact(&out, answering, own_turn); break;
 	case COMMAND_APPROVE:
 		buf_add_string(&out, "Nothing waits for your approval.");
 		break;

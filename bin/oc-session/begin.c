@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 #include "buf.h"
+#include "compact.h"
 #include "io.h"
 #include "journal.h"
 #include "json.h"
@@ -298,7 +299,8 @@ was_closed(jv ref_turn)
 	struct queue *out;
 	bool closed;
 
-	if (json_get_int(ref_turn, "attempt", 1) < 2)
+	/* a summary is not sent: it is asked for once more */
+	if (json_get_int(ref_turn, "attempt", 1) < 2 || compact_is(ref_turn))
 		return false;
 	name = queue_of_channel(json_get_string(ref_turn, "channel", "stdout"));
 	out = queue_open(name);

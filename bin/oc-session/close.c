@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "clock.h"
+#include "compact.h"
 #include "io.h"
 #include "journal.h"
 #include "json.h"
@@ -36,6 +37,7 @@ struct closing {
 	jv turn;
 	int journal;  /* locked; -1: it has none */
 	bool command; /* answered without a model: nothing to remember */
+	bool silent;  /* nobody is told */
 };
 
 struct closer {
@@ -48,7 +50,8 @@ struct closer {
 	size_t record_count;
 };
 
-int64_t
+/* The size at which a transcript is summarised. */
+static int64_t
 transcript_limit(const struct config *config)
 {
 	jv tokens = config_get(config, "sessions.compact_tokens");
@@ -61,7 +64,7 @@ transcript_limit(const struct config *config)
 	jv_free(model);
 	jv_free(models);
 	jv_free(tokens);
-	return limit;
+	return limit * TRANSCRIPT_BYTES_PER_TOKEN;
 }
 
 /* ---- taking a turn in */
@@ -123,6 +126,7 @@ take_in(struct closer *closer, jv own_record)
 			"whoever runs me.");
 	}
 	closing->turn = own_record;
+	closing->silent = false;
 	closing->command =
 	    json_get_string(own_record, "command", "")[0] != '\0';
 	if (claim(closing))
@@ -171,9 +175,14 @@ add_to_reply(jv *turn, const char *text)
 	buf_free(&both);
 }
 
+/*
+ * Appends the turn.  A transcript that has grown long is to be summarised;
+ * one that grows on all the same loses its older half.
+ */
 static void
 write_transcript(const struct closer *closer, struct closing *closing)
 {
+	const char *session = turn_session(closing->turn);
 	bool told = false;
 	size_t dropped = 0;
 	int64_t size;
@@ -181,16 +190,30 @@ write_transcript(const struct closer *closer, struct closing *closing)
 	while (!transcript_append(closing->turn, &size))
 		wait_for_disk("the session's transcript", &told);
 	disk_recovered("the session's transcript", &told);
-	if (transcript_tokens(size) <= closer->limit)
+	if (size <= closer->limit)
 		return;
-	if (!transcript_shorten(
-		turn_session(closing->turn), size / 2, &dropped))
+	if (size <= closer->limit * 2) {
+		compact_request(closer->queue, closing->turn, false);
+		return;
+	}
+	if (!transcript_shorten(session, closer->limit / 2, NULL, &dropped))
 		log_warn("session %s: its transcript cannot be shortened: %s",
-		    turn_session(closing->turn), strerror(errno));
+		    session, strerror(errno));
 	if (dropped != 0)
 		add_to_reply(&closing->turn,
 		    "(This conversation has grown long: I no longer see its "
 		    "beginning.)");
+}
+
+/* What the session keeps of the turn. */
+static void
+remember(const struct closer *closer, struct closing *closing)
+{
+	if (compact_is(closing->turn))
+		closing->silent =
+		    !compact_finish(&closing->turn, closer->limit);
+	else if (!closing->command && json_has(closing->turn, "text"))
+		write_transcript(closer, closing);
 }
 
 static struct queue *
@@ -288,16 +311,17 @@ finish_records(struct closer *closer)
 static void
 close_batch(struct closer *closer)
 {
-	bool put[BATCH_MAX] = {false};
+	bool put[BATCH_MAX];
 
 	for (size_t i = 0; i < closer->count; i++) {
 		struct closing *closing = &closer->closing[i];
 
 		if (closing->journal >= 0)
 			write_end(closing);
-		if (!closing->command && json_has(closing->turn, "text"))
-			write_transcript(closer, closing);
+		remember(closer, closing);
 	}
+	for (size_t i = 0; i < closer->count; i++)
+		put[i] = closer->closing[i].silent;
 	for (size_t i = 0; i < closer->count; i++)
 		if (!put[i])
 			put_replies(closer, i, put);

@@ -81,7 +81,7 @@ static void
 print_session(const struct listed *listed, bool json)
 {
 	int64_t changed = (int64_t)listed->st.st_mtime * 1000;
-	int64_t tokens = transcript_tokens(listed->st.st_size);
+	int64_t tokens = listed->st.st_size / TRANSCRIPT_BYTES_PER_TOKEN;
 	char when[CLOCK_RFC3339_SIZE];
 	struct buf line = {0};
 	jv object;

@@ -52,8 +52,6 @@ bool settings_set_model(const char *session, const char *model);
 /* ---- close.c */
 
 int close_run(const struct config *config, struct queue *queue);
-/* Tokens at which a transcript is shortened. */
-int64_t transcript_limit(const struct config *config);
 
 /* ---- open.c */
 

@@ -225,7 +225,8 @@ give_up(struct queue *queue, struct lineup *lineup, struct group *group)
 		  "'oc-spool ls %s'",
 	    queue_name(queue), queue_id_of(group->turn), group->attempts,
 	    queue_name(queue));
-	if (turn_is_turn(group->turn) && !turn_has_reply(group->turn))
+	if (turn_is_turn(group->turn) && !turn_has_reply(group->turn) &&
+	    !json_has(group->turn, "compact"))
 		send_notice(queue, group);
 	for (size_t i = 0; i < group->count; i++) {
 		struct entry *entry = group->entry[i];

@@ -111,14 +111,15 @@ test_shorten_keeps_the_newest(void **state)
 		snprintf(id, sizeof id, "turn-%02d", i);
 		append("short", id, 1000);
 	}
-	assert_true(transcript_shorten("short", 5000, &dropped));
+	assert_true(transcript_shorten("short", 5000, NULL, &dropped));
 	assert_int_equal(dropped, 16);
 	assert_int_equal(count_lines("short", "turn-15"), 0);
 	assert_int_equal(count_lines("short", "turn-16"), 2);
 	assert_int_equal(count_lines("short", "turn-19"), 2);
-	assert_true(transcript_shorten("short", 1, &dropped));
+	assert_true(transcript_shorten("short", 1, "In short.", &dropped));
 	assert_int_equal(count_lines("short", "turn-19"), 2);
 	assert_int_equal(count_lines("short", "left out"), 1);
+	assert_int_equal(count_lines("short", "[In short.]"), 1);
 }
 
 static void
