@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include "buf.h"
@@ -73,6 +74,18 @@ from_file(const char *name, const char *path)
 	return secret;
 }
 
+/*
+ * No core file, and no other process of the same user, such as a tool, reads
+ * what is held from /proc/PID/mem.
+ */
+static void
+hide_memory(void)
+{
+#ifndef OC_SANITIZED /* LeakSanitizer must read it */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 char *
 secret_take(const char *name)
 {
@@ -84,6 +97,8 @@ secret_take(const char *name)
 		secret = checked(name, value, strlen(value));
 	if (secret == NULL && path != NULL && *path != '\0')
 		secret = from_file(name, path);
+	if (secret != NULL)
+		hide_memory();
 	forget(name);
 	forget(file_name);
 	free(file_name);

@@ -14,7 +14,8 @@
  * zeroed in place, so that neither a child nor /proc/PID/environ has them,
  * and it is unset.  A NAME_FILE that cannot be read is fatal (EX_NOINPUT).
  * A value with a control byte in it is fatal (EX_CONFIG): it would break out
- * of the header that it goes into.
+ * of the header that it goes into.  From then on the process leaves no core
+ * file and its memory is closed to others of the same user.
  */
 char *secret_take(const char *name);
 void secret_free(char *secret);

@@ -210,6 +210,19 @@ parse_options(struct ask *ask, int argc, char **argv)
 	}
 }
 
+/* The stages would say so as well, but their status does not reach us. */
+static void
+check_rules(const struct config *config)
+{
+	struct buf problems = {0};
+
+	if (!config_check_rules(config, &problems)) {
+		fputs(buf_string(&problems), stderr);
+		exit(EX_CONFIG);
+	}
+	buf_free(&problems);
+}
+
 int
 command_ask(int argc, char **argv)
 {
@@ -231,6 +244,7 @@ command_ask(int argc, char **argv)
 			    "for standard input");
 	lines_catch_signals();
 	config_load(&config, ask.config_file);
+	check_rules(&config);
 	/* the progress says already what the stages would */
 	if (ask.show_progress)
 		setenv("OC_LOG", "warn", 0);

@@ -90,6 +90,14 @@ class Problems(support.TestCase):
             "3:10: expected a whole number, found text",
             "4:24: `everything`")
 
+    def test_ask_with_a_bad_rule(self):
+        support.need("openclaw")
+        path = self.place.config("routes:\n  - {name: a, when: '.text |',"
+                                 " model: local/runbook}\n")
+        result = self.place.run(["openclaw", "ask", "hi"])
+        self.assert_status(result, 78)
+        self.assertIn(f"{path}:2:21:", result.err)
+
     def test_rules(self):
         self.assert_problems(
             "routes:\n"

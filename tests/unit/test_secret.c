@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <cmocka.h>
 #include "buf.h"
@@ -55,6 +56,9 @@ from_the_environment(void **state)
 	assert_null(getenv("GEMINI_API_KEY"));
 	assert_null(secret_take("GEMINI_API_KEY"));
 	secret_free(NULL);
+#ifndef OC_SANITIZED
+	assert_int_equal(prctl(PR_GET_DUMPABLE), 0);
+#endif
 }
 
 static void
