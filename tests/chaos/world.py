@@ -244,10 +244,14 @@ class World:
                       for p in self.place.state.glob(pattern))
 
     def at_work(self):
-        """What is queued or running, by name."""
+        """What is queued or running, by name.  The journal of a turn that was
+        given up stays: it may be tried again."""
+        dead = {name.partition(".")[2] for name in self.names("in/dead/*")}
         return [name for pattern in (
-            "in/new/*", "in/cur/*", "out/*/new/*", "out/*/cur/*", "turns/*")
-            for name in self.names(pattern)]
+            "in/new/*", "in/cur/*", "out/*/new/*", "out/*/cur/*")
+            for name in self.names(pattern)] + [
+            name for name in self.names("turns/*")
+            if name.removeprefix("turns/") not in dead]
 
     def position(self):
         with self.telegram.changed:
