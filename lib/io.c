@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -99,29 +100,55 @@ sync_directory_of(const char *path)
 	return ok;
 }
 
+/*
+ * The file in which the new content is made, locked and empty.  Its name is
+ * always the same, so what a crash left is used by the next one.
+ */
+static int
+open_beside(const char *beside)
+{
+	struct stat ours, there;
+	int fd, saved;
+
+	while ((fd = open(beside, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+		    0600)) >= 0) {
+		bool locked = flock(fd, LOCK_EX) == 0 && fstat(fd, &ours) == 0;
+
+		if (locked && stat(beside, &there) == 0 &&
+		    ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
+			break; /* else who had the lock has renamed it */
+		saved = errno;
+		close(fd);
+		errno = saved;
+		if (!locked && saved != EINTR)
+			return -1;
+	}
+	if (fd >= 0 && ftruncate(fd, 0) != 0) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
 bool
 io_replace_file(const char *path, const void *data, size_t length)
 {
-	char *temporary = xasprintf("%s.XXXXXX", path);
-	int fd = mkostemp(temporary, O_CLOEXEC);
-	bool ok = fd >= 0;
-	int saved;
+	char *beside = xasprintf("%s.new~", path);
+	int fd = open_beside(beside), saved;
+	bool ok;
 
-	ok = ok && io_write_all(fd, data, length) && fsync(fd) == 0;
+	ok = fd >= 0 && io_write_all(fd, data, length) && fsync(fd) == 0 &&
+	     rename(beside, path) == 0;
 	saved = errno;
-	if (fd >= 0 && close(fd) != 0 && ok) {
-		ok = false;
-		saved = errno;
-	}
+	if (!ok && fd >= 0)
+		unlink(beside);
+	if (fd >= 0)
+		close(fd);
 	errno = saved;
-	ok = ok && rename(temporary, path) == 0 && sync_directory_of(path);
-	if (!ok) {
-		saved = errno;
-		if (fd >= 0)
-			unlink(temporary);
-		errno = saved;
-	}
-	free(temporary);
+	ok = ok && sync_directory_of(path);
+	free(beside);
 	return ok;
 }
 

@@ -32,9 +32,11 @@ void io_check_stdout(short revents);
 bool io_read_file(int at, const char *path, size_t most, struct buf *into);
 
 /*
- * Replaces a file in one step: a temporary file beside it, fsync, rename,
- * fsync of the directory.  Mode 0600.  False with errno set on failure, and
- * then the old content stands and no temporary file is left.
+ * Replaces a file in one step: the new content beside it in PATH.new~, fsync,
+ * rename, fsync of the directory.  Mode 0600.  Processes that replace the same
+ * file take turns.  False with errno set on failure, and then the old content
+ * stands and nothing is left beside it; what a crash leaves there is used by
+ * the next one.
  */
 bool io_replace_file(const char *path, const void *data, size_t length);
 

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -216,15 +217,18 @@ begin_again(jv *turn, int fd)
 void
 turn_clear(const char *id)
 {
-	static const char *const files[] = {
-	    "events.ndjson", "turn.json", "run", ""};
+	char *path = turn_file(id, "");
+	DIR *directory = opendir(path);
+	struct dirent *entry;
 
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		char *path = turn_file(id, files[i]);
-
-		(void)remove(path);
-		free(path);
-	}
+	/* Also what a crash left of a file that was being replaced. */
+	while (directory != NULL && (entry = readdir(directory)) != NULL)
+		if (strcmp(entry->d_name, "journal.ndjson") != 0)
+			(void)unlinkat(dirfd(directory), entry->d_name, 0);
+	if (directory != NULL)
+		closedir(directory);
+	(void)rmdir(path);
+	free(path);
 }
 
 /*

@@ -204,6 +204,13 @@ class Close(SessionCase):
         self.assert_closed("a", "b")
         self.assertEqual(self.transcript()[0]["text"], "1\n\n2")
 
+    def test_nothing_of_a_turn_is_left(self):
+        turn = self.begin()
+        left = self.place.state / "turns" / "t1" / "run.new~"
+        left.write_text("a crash left this")
+        self.close([{**turn, "reply": {"text": "done"}}])
+        self.assert_closed("t1")
+
     def test_reply_that_no_step_said(self):
         turn = self.begin()
         self.close([{**turn, "reply": {"text": "out of time"},

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <cmocka.h>
 #include "buf.h"
@@ -72,6 +73,47 @@ replaces_a_file(void **state)
 	assert_int_equal(st.st_size, 0);
 	unlink("file");
 	buf_free(&content);
+}
+
+static void
+what_a_crash_left_is_used(void **state)
+{
+	struct buf buf = {0};
+
+	(void)state;
+	assert_true(io_replace_file("file.new~", "half of something long", 22));
+	assert_true(io_replace_file("file", "whole", 5));
+	assert_int_equal(access("file.new~", F_OK), -1);
+	assert_true(io_read_file(AT_FDCWD, "file", 100, &buf));
+	assert_string_equal(buf_string(&buf), "whole");
+	unlink("file");
+	buf_free(&buf);
+}
+
+/* Whoever has the lock may rename the file away while others wait for it. */
+static void
+many_replace_the_same_file(void **state)
+{
+	struct buf buf = {0};
+	int status;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		if (fork() == 0) {
+			bool ok = true;
+
+			for (int n = 0; n < 50 && ok; n++)
+				ok =
+				    io_replace_file("shared", "0123456789", 10);
+			_exit(ok ? 0 : 1);
+		}
+	while (wait(&status) > 0)
+		assert_int_equal(status, 0);
+	assert_true(io_read_file(AT_FDCWD, "shared", 100, &buf));
+	assert_string_equal(buf_string(&buf), "0123456789");
+	assert_int_equal(access("shared.new~", F_OK), -1);
+	unlink("shared");
+	buf_free(&buf);
 }
 
 static void
@@ -245,6 +287,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(replaces_a_file),
+	    cmocka_unit_test(what_a_crash_left_is_used),
+	    cmocka_unit_test(many_replace_the_same_file),
 	    cmocka_unit_test(replace_that_fails_leaves_nothing),
 	    cmocka_unit_test(reads_up_to_a_limit),
 	    cmocka_unit_test(reads_below_a_directory),
