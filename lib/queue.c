@@ -279,7 +279,8 @@ locate_base(struct queue *queue, const char *base, char **file)
 	*file = xstrdup(base);
 	if (is_there(queue, QUEUE_DIR_NEW, base))
 		return QUEUE_NEW;
-	for (unsigned attempt = 1; attempt <= QUEUE_ATTEMPTS_MAX; attempt++) {
+	for (unsigned attempt = 1; attempt <= QUEUE_REPLY_ATTEMPTS_MAX;
+	     attempt++) {
 		free(*file);
 		*file = xasprintf("%s#%u", base, attempt);
 		if (is_there(queue, QUEUE_DIR_CUR, *file))

@@ -55,6 +55,8 @@
 enum {
 	QUEUE_ATTEMPTS_MAX = 5, /* a turn that was handed out so often in vain
 	                         * is given up */
+	QUEUE_REPLY_ATTEMPTS_MAX = 20, /* a reply: giving it up loses it, and
+	                                * one more try does no harm */
 	QUEUE_REMEMBER_S = 7 * 24 * 60 * 60, /* how long done/ remembers */
 	QUEUE_ARRIVAL_DIGITS = 20,
 	QUEUE_BATCH_MAX = 256, /* turns of one put: as many open files */

@@ -418,6 +418,7 @@ send_part(struct delivery *delivery, size_t part)
 {
 	bool edit = delivery_is_edit(delivery, part);
 	bool maybe = ledger_part(delivery->ledger, part) == LEDGER_MAYBE;
+	bool lost = part == 0 && ledger_draft_is_lost(delivery->ledger);
 	int64_t wait;
 	jv line;
 
@@ -436,7 +437,7 @@ send_part(struct delivery *delivery, size_t part)
 		line = json_set_bool(line, "edit", true);
 	if (!record(delivery, line))
 		return;
-	if (delivery_send(delivery, part, maybe && !edit, on_done)) {
+	if (delivery_send(delivery, part, (maybe || lost) && !edit, on_done)) {
 		chat_note(delivery->courier, delivery->chat,
 		    (unsigned int)(delivery->parts.part[part].kind == PART_ALBUM
 				       ? delivery->parts.part[part].count

@@ -162,6 +162,8 @@ on_done(void *arg, const struct api_answer *answer)
 	    api_error_says(answer, "message is not modified"))
 		return;
 	log_debug("turn %s: progress: %s", draft->id, answer->error);
+	if (!edited && answer->outcome != API_MAYBE)
+		ledger_remark(draft->ledger, ledger_line("not_sent"));
 	/* a message that may be there already is not sent again */
 	if (!edited || answer->outcome == API_REFUSED)
 		draft->over = true;

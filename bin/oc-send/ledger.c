@@ -98,6 +98,8 @@ apply(struct ledger *ledger, jv ref_line)
 		ledger->plan = json_copy(ref_line);
 	} else if (strcmp(event, "begun") == 0) {
 		ledger->begun = true;
+	} else if (strcmp(event, "not_sent") == 0) {
+		ledger->begun = false;
 	} else if (strcmp(event, "draft") == 0) {
 		free(ledger->draft);
 		ledger->draft =
@@ -320,6 +322,12 @@ bool
 ledger_has_begun(const struct ledger *ledger)
 {
 	return ledger->begun;
+}
+
+bool
+ledger_draft_is_lost(const struct ledger *ledger)
+{
+	return ledger->begun && *ledger_draft(ledger) == '\0';
 }
 
 jv

@@ -19,6 +19,7 @@
  *	failed    part, error             it was refused for good
  *	unknown   part                    it may have arrived
  *	begun                             a growing message is about to be sent
+ *	not_sent                          it surely did not arrive
  *	draft     message                 it has this id
  *	done      status, error           nothing is left to do
  *
@@ -72,6 +73,8 @@ bool ledger_is_done(const struct ledger *ledger);
 bool ledger_has_plan(const struct ledger *ledger);
 /* Whether a growing message may have been sent. */
 bool ledger_has_begun(const struct ledger *ledger);
+/* The same, and its id is not known: it may show what the reply says. */
+bool ledger_draft_is_lost(const struct ledger *ledger);
 /* Numbers of the parts that were split, in that order. */
 jv ledger_splits(const struct ledger *ledger);
 /* All messages that arrived, in the order of the parts. */

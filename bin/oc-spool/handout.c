@@ -371,6 +371,13 @@ move_to_cur(struct queue *queue, struct lineup *lineup, struct group *group)
 	return true;
 }
 
+static unsigned
+attempts_max(jv ref_turn)
+{
+	return turn_has_reply(ref_turn) ? QUEUE_REPLY_ATTEMPTS_MAX
+					: QUEUE_ATTEMPTS_MAX;
+}
+
 static bool
 hand_out(struct queue *queue, struct lineup *lineup, struct entry *first,
     struct handout *handout)
@@ -380,7 +387,7 @@ hand_out(struct queue *queue, struct lineup *lineup, struct entry *first,
 
 	if (!group_read(queue, lineup, first, NULL, &group))
 		return true;
-	if (group.attempts >= QUEUE_ATTEMPTS_MAX) {
+	if (group.attempts >= attempts_max(group.turn)) {
 		give_up(queue, lineup, &group);
 	} else {
 		if (first->kind == ENTRY_STOP)

@@ -133,7 +133,8 @@ class Progress(SendTestCase):
         stage.send(turn(1, "the reply"))
         self.assertEqual(stage.read()["status"], "sent")
         self.assertLess(time.monotonic() - began, 10)
-        self.assertEqual(self.texts(), ["the reply"])
+        # nobody knows what became of the growing message
+        self.assertEqual(self.texts(), ["(possibly a repeat)\nthe reply"])
 
     def test_other_channels_and_no_progress(self):
         self.configure(progress=False)

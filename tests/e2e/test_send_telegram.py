@@ -73,6 +73,16 @@ class SendTestCase(support.TestCase):
 
 
 class Plain(SendTestCase):
+    def test_a_lost_growing_message_makes_a_repeat(self):
+        folder = self.place.state / "sent"
+        folder.mkdir(parents=True)
+        begun = '{"at":1,"event":"begun"}\n'
+        (folder / "telegram-1-1").write_text(begun)
+        (folder / "telegram-1-2").write_text(
+            begun + '{"at":2,"event":"not_sent"}\n')
+        self.send(turn(1, "one"), turn(2, "two"))
+        self.assertEqual(self.texts(), [f"{MARK}\none", "two"])
+
     def test_a_reply_and_its_receipt(self):
         result = self.send(turn(1, "Hello, **Ada**."))
         (receipt,) = result.records

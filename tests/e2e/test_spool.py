@@ -368,6 +368,14 @@ class Take(QueueCase):
             self.place.run(["oc-spool", "retry", "in", "a"]), 0)
         self.assertEqual(take.read()["attempt"], 1)
 
+    def test_a_reply_is_not_given_up_so_soon(self):
+        self.put_ids([self.turn("a", reply={"text": "hello"})],
+                     "out/telegram")
+        for attempt in range(1, 8):
+            take = self.take(queue="out/telegram")
+            self.assertEqual(take.read()["attempt"], attempt)
+            take.kill()
+
     def test_poison_takes_no_innocent_turn_with_it(self):
         """The chain dies whenever the poisoned turn is in it."""
         self.put_ids([self.turn(f"t{i}", f"s{i}") for i in range(12)])
