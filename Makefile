@@ -159,7 +159,8 @@ bench: all benchers
 # Rounds of misfortune, and an end at every system call of a turn's path.
 CHAOS_SECONDS = 3600
 chaos: all
-	OC_BUILD=$(B) tests/chaos/run -s $(CHAOS_SECONDS)
+	OC_BUILD=$(B) tests/chaos/calls
+	OC_BUILD=$(B) tests/chaos/run -s $(CHAOS_SECONDS) --tmpfs $(if $(filter 0,$(shell id -u)),4,0)
 
 SOURCES  = $(wildcard lib/*.[ch] bin/*/*.[ch] tests/unit/*.c tests/unit/*/*.c tests/fuzz/*.c tests/fuzz/*/*.c tests/bench/*.[ch] tests/chaos/*.c)
 lint:

@@ -282,8 +282,8 @@ class World:
         self.model.stop()
         if self.mounted:
             if keep:
-                shutil.copytree(self.place.state, self.place.folder / "kept",
-                                symlinks=True)
+                subprocess.run(["cp", "-a", self.place.state,
+                                self.place.folder / "kept"], check=False)
             subprocess.run(["umount", self.place.state], check=False)
         if not keep:
             self.place.remove()
