@@ -154,6 +154,8 @@ class Reload(gateway.GatewayCase):
 
     def test_a_wrong_one_changes_nothing(self):
         stage = self.gateway()
+        self.put("t1")  # when it is answered, all have read the right one
+        self.wait_reply("t1")
         old = self.wait_programs(stage, *PROGRAMS)
         self.place.config("no_such_key: 1\n")
         stage.signal(signal.SIGHUP)
