@@ -67,6 +67,21 @@ now() { # seconds of the clock that only goes forward, in $now
 	now=${now%.*}
 }
 
+# ---- the configuration
+
+# A signal that ended openclaw says nothing about the configuration: that is
+# to be tried again (75), and not to be told as wrong.
+ask_openclaw() { # argument...
+	openclaw "$@"
+	status=$?
+	[ "$status" -lt 128 ] || status=75
+	return "$status"
+}
+
+setting() { # key
+	ask_openclaw config get "$1"
+}
+
 # ---- processes
 
 # Becomes a program that is killed when we end, however we end.
@@ -136,7 +151,7 @@ added() { # name, of $!
 # The shell that oc-loop starts waits for all of its programs, and the first
 # does not end when the last one does.  So each that fails ends that shell.
 inner_pipeline() {
-	stages=$(openclaw config get tools.stages) || return 1
+	stages=$(setting tools.stages) || return
 	inner=
 	for stage in oc-plan $stages; do
 		inner="$inner${inner:+ | }{ $stage || kill \$\$; }"
@@ -154,8 +169,8 @@ start_programs() { # chain
 		add_last oc-send -c telegram
 		;;
 	agent)
-		inner=$(inner_pipeline) || exit 78
-		most=$(openclaw config get limits.in_flight) || exit 78
+		inner=$(inner_pipeline) || exit
+		most=$(setting limits.in_flight) || exit
 		add oc-spool take -d "$drain" -n "$most" in
 		add oc-session open
 		add oc-route-model
@@ -334,10 +349,11 @@ pause_chain() {
 
 # Which chains there are to be, in $plan.
 make_plan() {
+	enabled=$(setting channels.telegram.enabled) || return
 	plan=
 	[ "$role" = gateway ] || plan=agent
 	[ "$role" != node ] || return 0
-	if [ "$(openclaw config get channels.telegram.enabled)" != true ]; then
+	if [ "$enabled" != true ]; then
 		log info 'no Telegram: channels.telegram.enabled is false (openclaw channels add --channel telegram --use-env)'
 	elif [ -z "${TELEGRAM_BOT_TOKEN:-}${TELEGRAM_BOT_TOKEN_FILE:-}" ]; then
 		log warn 'no Telegram: neither TELEGRAM_BOT_TOKEN nor TELEGRAM_BOT_TOKEN_FILE is set'
@@ -390,12 +406,11 @@ end_chain() { # chain
 # SIGHUP: the log anew, and every chain with the configuration of now.
 reload() {
 	[ -z "$logfile" ] || exec 2>>"$logfile"
-	if ! openclaw config check >/dev/null; then
+	if ! ask_openclaw config check >/dev/null || ! make_plan; then
 		log error 'the configuration is wrong; everything goes on with the old one'
 		return
 	fi
 	log info 'the chains start again, each after its running turns'
-	make_plan
 	for one in $CHAINS; do
 		load "$one"
 		pause=
@@ -433,7 +448,7 @@ supervise() {
 	open_words
 	trap 'echo term >&3' TERM INT
 	trap 'echo hup >&3' HUP
-	make_plan
+	make_plan || exit
 	look_after_chains
 	log info "is up: ${plan:-no chain} (role $role, state $state)"
 	until [ -z "$alive" ] && [ -n "$failure" ]; do
@@ -553,7 +568,7 @@ OC_STATE=$state
 export PATH OC_STATE
 [ -z "$only" ] || run_chain "$only"
 [ -z "$logfile" ] || exec 2>>"$logfile" || die 73 "$logfile: cannot be written"
-openclaw config check >/dev/null || exit 78
+ask_openclaw config check >/dev/null || exit
 take_locks
 log info "nothing listens on port $port in this version"
 supervise

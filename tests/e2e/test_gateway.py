@@ -1,6 +1,7 @@
 """oc-gateway: chains that stay up, drains, and never two on one state."""
 import json
 import os
+import shutil
 import signal
 import time
 import unittest
@@ -85,6 +86,20 @@ class Crashes(gateway.GatewayCase):
         self.gateway()
         self.put("t1")
         self.wait_reply("t1")
+
+    def test_a_kill_is_no_wrong_configuration(self):
+        """Whoever runs a gateway does not start it again after 78."""
+        programs = self.place.folder / "programs"
+        mark = self.place.folder / "kill"
+        shutil.copytree(support.BIN, programs)
+        (programs / "openclaw").rename(programs / "openclaw.real")
+        (programs / "openclaw").write_text(
+            f"#!/bin/sh\n[ ! -e {mark} ] || {{ rm {mark}; kill -9 $$; }}\n"
+            'exec "$0.real" "$@"\n')
+        (programs / "openclaw").chmod(0o755)
+        mark.touch()
+        result = self.place.run([programs / "oc-gateway"])
+        self.assert_status(result, 75)
 
     def test_a_program_that_always_fails_is_not_hammered(self):
         self.place.fake("bad-stage", status=1)
