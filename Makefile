@@ -8,16 +8,23 @@ CC      = gcc
 
 DEPS_BUILD = gcc libc6-dev pkg-config libcurl4-openssl-dev libjq-dev \
 	libyaml-dev libssl-dev libbsd-dev libmd-dev libxml2-dev libseccomp-dev \
-	libmd4c-dev
-DEPS_CHECK = libcmocka-dev openssl python3 python3-jsonschema jq valgrind strace procps git
+	libmd4c-dev libevent-dev libwslay-dev libhiredis-dev
+DEPS_CHECK = libcmocka-dev openssl python3 python3-jsonschema jq valgrind \
+	strace procps git redis-server chromium chromium-driver prometheus \
+	openssh-client openssh-server \
+	$(if $(shell command -v kubectl),,kubernetes-client) \
+	$(DEPS_POD)
+# Real containers, for the tests of the pod.
+DEPS_POD = podman buildah runc debootstrap netavark aardvark-dns catatonit
 DEPS_LINT  = clang clang-format clang-tidy libclang-rt-14-dev cppcheck \
 	shellcheck mandoc
 
 # What a program does not use is not linked to it (--as-needed).
-PKGS  = libcurl libcrypto libmd yaml-0.1 libxml-2.0 libseccomp md4c libbsd-overlay
+PKGS  = libcurl libcrypto libmd yaml-0.1 libxml-2.0 libseccomp md4c \
+	libevent hiredis libbsd-overlay
 # These install first what is missing, and then run a make of their own.
 NOT_YET = $(if $(filter run check deps deps-% help,$(MAKECMDGOALS)),2>/dev/null)
-LIBS  = $(shell pkg-config --libs $(PKGS) $(NOT_YET)) -ljq -lm
+LIBS  = $(shell pkg-config --libs $(PKGS) $(NOT_YET)) -lwslay -ljq -lm
 PKGCF = $(shell pkg-config --cflags $(PKGS) $(NOT_YET))
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
