@@ -1,5 +1,5 @@
-#ifndef OPENCLAW_SURVEY_H
-#define OPENCLAW_SURVEY_H
+#ifndef OC_SURVEY_H
+#define OC_SURVEY_H
 
 #include <stdbool.h>
 #include <stdint.h>
