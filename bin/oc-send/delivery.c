@@ -21,11 +21,12 @@ enum {
 	RETRY_MS = 1000,     /* doubled up to the maximum */
 	RETRY_MAX_MS = 60 * 1000,
 	/*
-	 * A part that may have arrived is sent again, marked; when that stays
-	 * in doubt so often, each one more is more nuisance than help.
+	 * A part that may have arrived is sent again, marked, until an answer
+	 * says that it is there.  Each one more may be a repeat that the person
+	 * sees, so the pauses grow longer.
 	 */
-	MAYBE_MAX = 4,
-	EDITS_MAX = 5, /* until the reply is sent as a new message instead */
+	MAYBE_MAX_MS = 15 * 60 * 1000,
+	MOVES_MAX = 5, /* of the chat to another one, in a row */
 };
 
 static void
@@ -35,15 +36,15 @@ wait_for(struct delivery *delivery, int64_t ms)
 }
 
 static void
-back_off(struct delivery *delivery)
+back_off(struct delivery *delivery, int64_t most)
 {
 	int64_t wait = RETRY_MS;
 
 	for (unsigned int i = 0; i < delivery->failures; i++)
-		if (wait < RETRY_MAX_MS)
+		if (wait < most)
 			wait *= 2;
 	delivery->failures++;
-	wait_for(delivery, wait < RETRY_MAX_MS ? wait : RETRY_MAX_MS);
+	wait_for(delivery, wait < most ? wait : most);
 }
 
 /* ---- the ledger */
@@ -194,6 +195,9 @@ finish(struct delivery *delivery)
 	jv done = ledger_done(delivery->ledger);
 
 	if (queue_finish_record(delivery->courier->queue, delivery->turn)) {
+		if (delivery->draft != NULL && !delivery_is_edit(delivery, 0))
+			progress_remove(delivery->courier->progress,
+			    delivery->chat, delivery->draft);
 		write_receipt(delivery, done);
 		jv_free(done);
 		delivery_free(delivery);
@@ -318,7 +322,7 @@ refused(struct delivery *delivery, const struct api_answer *answer)
 	}
 	ledger_remark(
 	    delivery->ledger, ledger_part_line("not_sent", delivery->part));
-	if (answer->new_id != NULL && delivery->failures < EDITS_MAX) {
+	if (answer->new_id != NULL && delivery->failures < MOVES_MAX) {
 		delivery->failures++;
 		return; /* to the new chat, at once */
 	}
@@ -346,18 +350,17 @@ not_sent(struct delivery *delivery, const struct api_answer *answer)
 	if (delivery->failures == 0)
 		log_warn("turn %s: telegram: %s; trying again",
 		    turn_id(delivery->turn), answer->error);
-	back_off(delivery);
+	back_off(delivery, RETRY_MAX_MS);
 }
 
 static void
 broke_off(struct delivery *delivery, const struct api_answer *answer)
 {
+	bool edit = delivery_is_edit(delivery, delivery->part);
+
 	log_warn("turn %s: telegram: %s; it may have arrived",
 	    turn_id(delivery->turn), answer->error);
-	back_off(delivery);
-	if (delivery_is_edit(delivery, delivery->part) &&
-	    delivery->failures >= EDITS_MAX)
-		drop_draft(delivery);
+	back_off(delivery, edit ? RETRY_MAX_MS : MAYBE_MAX_MS);
 }
 
 static void
@@ -422,8 +425,7 @@ send_part(struct delivery *delivery, size_t part)
 	int64_t wait;
 	jv line;
 
-	if (maybe && (delivery->courier->at_most_once ||
-			 ledger_tries(delivery->ledger, part) >= MAYBE_MAX)) {
+	if (maybe && delivery->courier->at_most_once) {
 		(void)record(delivery, ledger_part_line("unknown", part));
 		return;
 	}

@@ -104,6 +104,10 @@ apply(struct ledger *ledger, jv ref_line)
 		free(ledger->draft);
 		ledger->draft =
 		    xstrdup(json_get_string(ref_line, "message", ""));
+	} else if (strcmp(event, "removed") == 0) {
+		free(ledger->draft);
+		ledger->draft = NULL;
+		ledger->begun = false;
 	} else if (strcmp(event, "done") == 0) {
 		jv_free(ledger->done);
 		ledger->done = json_copy(ref_line);
@@ -155,10 +159,10 @@ open_directory(void)
 
 /* A file that is there after a crash, and that nobody else writes. */
 static bool
-claim(struct ledger *ledger, int directory, const char *name)
+claim(struct ledger *ledger, int directory, const char *name, int flags)
 {
 	ledger->fd = openat(
-	    directory, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	    directory, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 	if (ledger->fd < 0 || flock(ledger->fd, LOCK_EX | LOCK_NB) != 0 ||
 	    !load(ledger, directory, name))
 		return false;
@@ -168,8 +172,8 @@ claim(struct ledger *ledger, int directory, const char *name)
 	return true;
 }
 
-struct ledger *
-ledger_open(const char *turn_id)
+static struct ledger *
+open_with(const char *turn_id, int flags)
 {
 	struct ledger *ledger = xcalloc(1, sizeof *ledger);
 	char *name = state_name(turn_id);
@@ -178,7 +182,7 @@ ledger_open(const char *turn_id)
 	ledger->fd = -1;
 	ledger->plan = ledger->done = ledger->error = json_null();
 	ledger->splits = json_array();
-	if (directory < 0 || !claim(ledger, directory, name)) {
+	if (directory < 0 || !claim(ledger, directory, name, flags)) {
 		error = errno;
 		ledger_free(ledger);
 		ledger = NULL;
@@ -190,6 +194,18 @@ ledger_open(const char *turn_id)
 	free(name);
 	errno = error;
 	return ledger;
+}
+
+struct ledger *
+ledger_open(const char *turn_id)
+{
+	return open_with(turn_id, O_CREAT);
+}
+
+struct ledger *
+ledger_reopen(const char *turn_id)
+{
+	return open_with(turn_id, 0);
 }
 
 void
@@ -286,12 +302,6 @@ ledger_part(const struct ledger *ledger, size_t part)
 	    ledger->part[part].tries > 0)
 		return LEDGER_MAYBE;
 	return ledger->part[part].state;
-}
-
-unsigned int
-ledger_tries(const struct ledger *ledger, size_t part)
-{
-	return part < ledger->count ? ledger->part[part].tries : 0;
 }
 
 jv

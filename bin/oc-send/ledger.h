@@ -21,6 +21,7 @@
  *	begun                             a growing message is about to be sent
  *	not_sent                          it surely did not arrive
  *	draft     message                 it has this id
+ *	removed                           it was deleted again
  *	done      status, error           nothing is left to do
  *
  * A part with an intent that no line answers may have arrived.  Of a line
@@ -47,6 +48,8 @@ enum {
  * when that cannot be, EWOULDBLOCK when another process has it open.
  */
 struct ledger *ledger_open(const char *turn_id);
+/* The same, but makes none: NULL with errno ENOENT when there is none. */
+struct ledger *ledger_reopen(const char *turn_id);
 void ledger_free(struct ledger *ledger); /* NULL is fine */
 
 /* A line to be added; more keys are set by json_set. */
@@ -64,8 +67,6 @@ bool ledger_add(struct ledger *ledger, jv own_line, bool sync);
 void ledger_remark(struct ledger *ledger, jv own_line);
 
 enum ledger_state ledger_part(const struct ledger *ledger, size_t part);
-/* How often the part may have arrived. */
-unsigned int ledger_tries(const struct ledger *ledger, size_t part);
 /* The line of the plan, and of the end; null when there is none. */
 jv ledger_plan(const struct ledger *ledger);
 jv ledger_done(const struct ledger *ledger);

@@ -24,6 +24,7 @@ enum {
 	RELEASE_MS = 3000, /* that a reply waits for a message under way */
 	/* When the turn is gone and no reply comes, its message is removed. */
 	STUB_MS = 60 * 1000,
+	GIVEN_UP_MS = 1000, /* how often it is asked whether a turn was */
 	TURN_MAX = RECORD_LINE_MAX,
 	EVENTS_SIZE = 16 * 1024,
 };
@@ -37,6 +38,7 @@ struct follow {
 	struct draft draft; /* once it is known */
 	struct record_reader events;
 	int64_t from, typed_at, due;
+	int64_t asked_at;    /* whether it was given up */
 	int64_t gone_at;     /* its directory was removed; 0: not */
 	int64_t released_at; /* its reply came; 0: not */
 };
@@ -46,11 +48,13 @@ struct errand {
 	TAILQ_ENTRY(errand) entry;
 	struct progress *progress;
 	struct chat *chat;
+	struct ledger *ledger; /* of the message that it removes, or NULL */
 	struct api_call *call;
 };
 
 struct progress {
 	struct courier *courier;
+	struct queue *queue; /* of the turns that run */
 	int inotify, directory;
 	int64_t turn_ms;
 	TAILQ_HEAD(follow_list, follow) follows;
@@ -65,6 +69,7 @@ errand_free(struct errand *errand)
 	errand->progress->courier->calls--;
 	errand->chat->users--;
 	TAILQ_REMOVE(&errand->progress->errands, errand, entry);
+	ledger_free(errand->ledger);
 	free(errand);
 }
 
@@ -75,18 +80,22 @@ on_errand(void *arg, const struct api_answer *answer)
 	struct courier *courier = errand->progress->courier;
 	struct chat *chat = errand->chat;
 
+	if (errand->ledger != NULL &&
+	    (answer->outcome == API_OK || answer->outcome == API_REFUSED))
+		ledger_remark(errand->ledger, ledger_line("removed"));
 	errand_free(errand);
 	chat_learn(courier, chat, answer);
 }
 
 static void
 start_errand(struct progress *progress, struct chat *chat, const char *method,
-    jv own_params)
+    jv own_params, struct ledger *own_ledger)
 {
 	struct errand *errand = xcalloc(1, sizeof *errand);
 
 	errand->progress = progress;
 	errand->chat = chat;
+	errand->ledger = own_ledger;
 	chat->users++;
 	progress->courier->calls++;
 	TAILQ_INSERT_TAIL(&progress->errands, errand, entry);
@@ -216,7 +225,17 @@ show_typing(struct progress *progress, struct follow *follow, int64_t now)
 		params =
 		    json_set(params, "message_thread_id", json_copy(thread));
 	jv_free(thread);
-	start_errand(progress, chat, "sendChatAction", params);
+	start_errand(progress, chat, "sendChatAction", params, NULL);
+}
+
+static void
+delete_message(struct progress *progress, struct chat *chat,
+    const char *message, struct ledger *own_ledger)
+{
+	jv params =
+	    json_set(json_object(), "message_id", chat_integer(message));
+
+	start_errand(progress, chat, "deleteMessage", params, own_ledger);
 }
 
 /* No reply came for what is shown: it would stay half a reply. */
@@ -225,10 +244,30 @@ remove_stub(struct progress *progress, struct follow *follow)
 {
 	const char *message = draft_message(&follow->draft);
 
-	if (*message != '\0' && !ledger_has_plan(follow->draft.ledger))
-		start_errand(progress, follow->draft.chat, "deleteMessage",
-		    json_set(
-			json_object(), "message_id", chat_integer(message)));
+	if (*message == '\0' || ledger_has_plan(follow->draft.ledger))
+		return;
+	delete_message(
+	    progress, follow->draft.chat, message, follow->draft.ledger);
+	follow->draft.ledger = NULL;
+}
+
+/*
+ * Its directory stays, since it may be tried again.  The person was told, so
+ * what was shown of it goes, also when a process before this one showed it.
+ */
+static bool
+was_given_up(struct progress *progress, struct follow *follow, int64_t now)
+{
+	if (follow->asked_at != 0 && now - follow->asked_at < GIVEN_UP_MS)
+		return false;
+	follow->asked_at = now;
+	if (follow->draft.call != NULL ||
+	    queue_find(progress->queue, follow->draft.id) != QUEUE_DEAD)
+		return false;
+	if (follow->draft.ledger == NULL)
+		follow->draft.ledger = ledger_reopen(follow->draft.id);
+	remove_stub(progress, follow);
+	return true;
 }
 
 /* False: it need not be followed any longer. */
@@ -256,7 +295,8 @@ step(struct progress *progress, struct follow *follow, int64_t now)
 		return again && now - follow->from < FOR_TURN_MS;
 	if (follow->released_at != 0)
 		return true;
-	if (now - follow->from > progress->turn_ms)
+	if (now - follow->from > progress->turn_ms ||
+	    was_given_up(progress, follow, now))
 		return false;
 	read_events(follow);
 	if (follow->draft.finished)
@@ -376,6 +416,14 @@ progress_release(
 	return true;
 }
 
+void
+progress_remove(
+    struct progress *progress, struct chat *chat, const char *message)
+{
+	if (progress != NULL)
+		delete_message(progress, chat, message, NULL);
+}
+
 /* ---- life */
 
 struct progress *
@@ -385,6 +433,7 @@ progress_new(struct courier *courier)
 	char *path = state_path("turns");
 
 	progress->courier = courier;
+	progress->queue = queue_open("in");
 	progress->turn_ms =
 	    config_int(courier->config, "limits.turn_s") * 1000 +
 	    BEYOND_DEADLINE_MS;
@@ -424,6 +473,7 @@ progress_free(struct progress *progress)
 		api_cancel(errand->call);
 		errand_free(errand);
 	}
+	queue_free(progress->queue);
 	if (progress->inotify >= 0)
 		close(progress->inotify);
 	if (progress->directory >= 0)

@@ -11,6 +11,7 @@
  * with the reply.  It follows $OC_STATE/turns/ID, where turn.json says whose
  * turn it is and events.ndjson what happens.  All of it is best effort.
  */
+struct chat;
 struct courier;
 struct progress;
 
@@ -29,5 +30,9 @@ int64_t progress_step(struct progress *progress);
  */
 bool progress_release(
     struct progress *progress, const char *turn_id, struct ledger **ledger);
+
+/* Deletes a growing message that the reply did not replace; best effort. */
+void progress_remove(
+    struct progress *progress, struct chat *chat, const char *message);
 
 #endif

@@ -109,6 +109,20 @@ class Progress(SendTestCase):
         stage.send(turn(1, "done …"))
         self.assertEqual(stage.read()["messages"], ["1"])
 
+    def test_a_reply_of_files_leaves_no_half_text(self):
+        (self.place.workspace / "a.txt").write_text("a")
+        stage = self.start()
+        folder = self.begin()
+        self.text(folder, "one")
+        self.shown("one …")
+        stage.send(turn(1, reply={"media": [
+            {"path": str(self.place.workspace / "a.txt")}]}))
+        self.assertEqual(stage.read()["status"], "sent")
+        self.telegram.wait_calls("deleteMessage")
+        left = self.telegram.chats[42]["messages"].values()
+        self.assertEqual([list(m.get("document", {})) != [] for m in left],
+                         [True])
+
     def test_the_message_was_deleted_by_the_person(self):
         stage = self.start()
         folder = self.begin()
@@ -135,6 +149,29 @@ class Progress(SendTestCase):
         self.assertLess(time.monotonic() - began, 10)
         # nobody knows what became of the growing message
         self.assertEqual(self.texts(), ["(possibly a repeat)\nthe reply"])
+
+    def test_what_is_shown_of_a_turn_that_is_given_up_goes(self):
+        stage = self.start()
+        folder = self.begin()
+        self.text(folder, "one")
+        self.shown("one …")
+        support.wait_for(lambda: "draft" in [
+            line["event"] for line in self.ledger(1)])
+        os.kill(stage.pid, signal.SIGKILL)
+        stage.process.wait()
+        dead = self.place.state / "in" / "dead"
+        (dead / f"00000000000000000001.{folder.name}").write_text("{}")
+        stage = self.start()
+        self.telegram.wait_calls("deleteMessage")
+        support.wait_for(lambda: "removed" in [
+            line["event"] for line in self.ledger(1)])
+        self.assertEqual(self.telegram.chats[42]["messages"], {})
+        calls = len(self.telegram.calls)
+        os.kill(stage.pid, signal.SIGKILL)
+        stage.process.wait()
+        stage = self.start()
+        self.assertTrue(stage.silent(3))
+        self.assertEqual(len(self.telegram.calls), calls)
 
     def test_other_channels_and_no_progress(self):
         self.configure(progress=False)
