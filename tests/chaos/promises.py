@@ -1,10 +1,13 @@
 """What must be true of a gateway that had messages and misfortunes, seen from
 the fake Telegram and from the file in which `count` wrote."""
+import json
 import re
 from collections import Counter
 
 from world import NUMBER
 
+# How a message ends that shows a turn which still runs.
+UNFINISHED = " \u2026"
 REPEAT = re.compile(r"repeat|twice|again", re.I)
 
 
@@ -19,12 +22,50 @@ class Verdict:
             self.broken.append(text)
 
 
-def replies(world, chat):
-    """Texts of the bot in a chat, as the person sees them, in order."""
+def shown(world, chat):
+    """What the bot said in a chat, as the person sees it, in order: pairs of
+    a message's id and its text."""
     with world.telegram.changed:
         messages = world.telegram.chats[chat]["messages"]
-        return [m.get("text", "") for _, m in sorted(messages.items())
+        return [(key, m.get("text", "")) for key, m in sorted(messages.items())
                 if m["from"]["is_bot"]]
+
+
+def answers(world, chat):
+    """Texts of the bot in a chat, in order, but for what only shows progress:
+    one of those is never an answer, or it would hide that there is none."""
+    return [text for _, text in shown(world, chat)
+            if not text.endswith(UNFINISHED)]
+
+
+def lines_of(path):
+    """Without what a crash cut off."""
+    return [json.loads(line) for line in
+            path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def chat_of(world, turn):
+    """The chat of a turn, by its name in the state."""
+    for pattern in (f"archive/*/{turn}.ndjson", f"turns/{turn}/journal.ndjson"):
+        for path in world.place.state.glob(pattern):
+            return int(lines_of(path)[0]["turn"]["to"]["chat"])
+    return None
+
+
+def check_left_behind(verdict, world, left):
+    """`left`: messages that still look as if a turn ran, as pairs of chat and
+    id.  That can only be one whose sending was cut off before its id could be
+    recorded."""
+    lost = 0
+    for path in (world.place.state / "sent").glob("*"):
+        lines, chat = lines_of(path), chat_of(world, path.name)
+        ids = [line["message"] for line in lines if line["event"] == "draft"]
+        known = left.intersection((chat, int(i)) for i in ids)
+        verdict.check(not known, f"turn {path.name}: left behind: {known}")
+        lost += not ids and any(line["event"] == "begun" for line in lines)
+    verdict.numbers["progress messages left behind"] += len(left)
+    verdict.check(len(left) <= lost, f"{len(left)} progress messages are left "
+                  f"behind, and only {lost} were cut off: {left}")
 
 
 def check_chat(verdict, chat, said, texts):
@@ -102,9 +143,13 @@ def check_rest(verdict, world):
 def check(world, said):
     """`said`: for each chat the numbers of its messages, in order."""
     verdict = Verdict()
+    left = set()
     for chat, numbers in said.items():
+        left.update((chat, key) for key, text in shown(world, chat)
+                    if text.endswith(UNFINISHED))
         verdict.numbers["messages"] += len(numbers)
-        check_chat(verdict, chat, numbers, replies(world, chat))
+        check_chat(verdict, chat, numbers, answers(world, chat))
+    check_left_behind(verdict, world, left)
     check_counts(verdict, world)
     check_rest(verdict, world)
     return verdict
