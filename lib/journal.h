@@ -18,7 +18,7 @@
  *	again  run         it is begun again, after a crash
  *	call   call        this call may have an effect from now on
  *	step   step, taint a step that was added to the turn
- *	end    reply, error  it is finished
+ *	end    reply, error, route  it is finished
  *
  * A run that a later one has replaced may still have processes that do not
  * know it yet.  They are told JOURNAL_STALE, under a lock, so that no call is

@@ -64,21 +64,29 @@ add_attempt(struct buf *out, jv ref_turn, jv ref_attempt, int step, int try)
 	jv_free(line);
 }
 
+/*
+ * `attempts` holds those that failed; the step itself is the one that
+ * answered, unless the last of them is it.
+ */
 static void
 add_step(struct buf *out, jv ref_turn, jv ref_step, int index)
 {
 	jv attempts = json_get(ref_step, "attempts");
+	bool answered = false;
 	int n = json_length(attempts);
 
-	if (strcmp(json_get_string(ref_step, "role", ""), "assistant") == 0 &&
-	    n == 0 && json_has(ref_step, "model"))
-		add_attempt(out, ref_turn, ref_step, index, 0);
 	for (int i = 0; i < n; i++) {
 		jv attempt = json_at(attempts, i);
+		jv error = json_get(attempt, "error");
 
 		add_attempt(out, ref_turn, attempt, index, i);
+		answered = json_is_null(error);
+		jv_free(error);
 		jv_free(attempt);
 	}
+	if (!answered && json_has(ref_step, "model") &&
+	    strcmp(json_get_string(ref_step, "role", ""), "assistant") == 0)
+		add_attempt(out, ref_turn, ref_step, index, n);
 	jv_free(attempts);
 }
 

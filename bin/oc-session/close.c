@@ -153,6 +153,9 @@ write_end(struct closing *closing)
 		if (json_has(closing->turn, "error"))
 			end = json_set(
 			    end, "error", json_get(closing->turn, "error"));
+		if (json_has(closing->turn, "route"))
+			end = json_set(
+			    end, "route", json_get(closing->turn, "route"));
 		if (journal_append(closing->journal, "end", end))
 			break;
 		wait_for_disk("the turn's journal", &told);

@@ -200,8 +200,11 @@ class Close(SessionCase):
         self.put({"id": "a", "session": "s", "text": "1"},
                  {"id": "b", "session": "s", "text": "2"})
         (turn,) = self.open(self.take(1))
-        self.close([{**turn, "reply": {"text": "done"}}])
+        route = {"models": ["a/b"], "rule": "default"}
+        self.close([{**turn, "reply": {"text": "done"}, "route": route}])
         self.assert_closed("a", "b")
+        journal = self.lines("archive", self.names("archive")[0], "a.ndjson")
+        self.assertEqual(journal[-1]["route"], route)
         self.assertEqual(self.transcript()[0]["text"], "1\n\n2")
 
     def test_nothing_of_a_turn_is_left(self):

@@ -50,6 +50,31 @@ test_every_attempt_counts_once(void **state)
 	usage_free(reader);
 }
 
+/* As oc-plan writes it: `attempts` holds only those that failed. */
+static void
+test_the_answer_after_a_fallback_counts(void **state)
+{
+	char day[USAGE_DAY_SIZE];
+	struct usage_reader *reader =
+	    usage_open(usage_day(clock_now_ms(), day));
+	struct usage_total before = *usage_read(reader, NULL, NULL);
+	const struct usage_total *total;
+	jv turn =
+	    parse("{\"id\":\"t-fallback\",\"steps\":[{\"role\":\"assistant\","
+		  "\"model\":\"c/d\",\"usage\":{\"input\":100,\"output\":10},"
+		  "\"attempts\":[{\"model\":\"a/b\",\"error\":{\"class\":"
+		  "\"overloaded\"}}]}]}");
+
+	(void)state;
+	assert_true(usage_add_turn(turn));
+	total = usage_read(reader, NULL, NULL);
+	assert_int_equal(total->attempts, before.attempts + 2);
+	assert_int_equal(total->failed, before.failed + 1);
+	assert_int_equal(total->input, before.input + 100);
+	jv_free(turn);
+	usage_free(reader);
+}
+
 static void
 test_many(void **state)
 {
@@ -80,6 +105,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_every_attempt_counts_once),
+	    cmocka_unit_test(test_the_answer_after_a_fallback_counts),
 	    cmocka_unit_test(test_many),
 	};
 
