@@ -248,6 +248,12 @@ turn_step_count(jv ref)
 	return count;
 }
 
+bool
+turn_is_invoked(jv ref)
+{
+	return json_get_bool(ref, "invoke", false);
+}
+
 jv
 turn_add_step(jv own_turn, jv own_step)
 {

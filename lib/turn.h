@@ -50,6 +50,12 @@ jv turn_pending(jv ref);
 bool turn_has_pending(jv ref);
 int turn_step_count(jv ref); /* assistant steps */
 
+/*
+ * Whether it is asked for the calls of its own last step alone: no model is
+ * asked, and their results are the reply.
+ */
+bool turn_is_invoked(jv ref);
+
 jv turn_add_step(jv own_turn, jv own_step);
 /* Adds one to `taint` unless it is there. */
 jv turn_add_taint(jv own_turn, const char *taint);

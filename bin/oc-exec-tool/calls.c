@@ -16,8 +16,9 @@ held_new(jv ref_turn)
 	held->call = xcalloc((size_t)count + 1, sizeof *held->call);
 	for (int i = 0; i < count; i++) {
 		jv value = json_at(pending, i);
+		bool dry;
 		const struct tool *tool =
-		    tool_find(json_get_string(value, "name", ""));
+		    tool_find(json_get_string(value, "name", ""), &dry);
 
 		if (tool == NULL) {
 			jv_free(value);
@@ -25,6 +26,7 @@ held_new(jv ref_turn)
 		}
 		held->call[held->count++] = (struct call){.held = held,
 		    .tool = tool,
+		    .run.dry = dry,
 		    .value = value,
 		    .step = json_null()};
 	}
@@ -125,6 +127,8 @@ end(struct call *call, bool ok, jv own_details)
 	while (json_next(&iter, own_details, &key, &value))
 		step = json_set(step, key, value);
 	jv_free(own_details);
+	if (call->run.denied)
+		step = json_set_bool(step, "denied", true);
 	call->step = json_set_int(step, "ms", clock_mono_ms() - call->started);
 	call->state = CALL_DONE;
 	buf_free(&call->run.text);
@@ -134,13 +138,19 @@ end(struct call *call, bool ok, jv own_details)
 void
 call_start(struct call *call, struct tools *tools)
 {
+	jv asked;
+
 	if (!before_start(call)) {
 		call_refuse(call,
 		    "not started: the journal cannot be written, and what is "
 		    "not written down first is not run (is the disk full?)");
 		return;
 	}
-	call->tool->begin(tools, call->held->turn, call->value, &call->run);
+	/* rules see the call as it would be, not that it is a dry run */
+	asked =
+	    json_set_string(json_copy(call->value), "name", call->tool->name);
+	call->tool->begin(tools, call->held->turn, asked, &call->run);
+	jv_free(asked);
 	if (call->run.running)
 		call->state = CALL_RUNNING;
 	else
@@ -155,6 +165,9 @@ call_finish(struct call *call)
 
 	task_free(&call->run.task);
 	call->run.running = false;
+	if (call->run.denied_exit != 0 &&
+	    json_get_int(details, "exit", 0) == call->run.denied_exit)
+		call->run.denied = true;
 	if (!ok && call->run.tidy != NULL)
 		call->run.tidy(&call->run.text);
 	end(call, ok, details);

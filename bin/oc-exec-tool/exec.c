@@ -48,8 +48,9 @@ take_vector(jv ref_array, struct words *words, struct buf *problem)
 /* The vector that the call asks for, or the reason why there is none. */
 static bool
 take_command(
-    struct tools *tools, jv ref_command, struct words *words, struct buf *why)
+    struct tools *tools, jv ref_command, struct words *words, struct run *run)
 {
+	struct buf *why = &run->text;
 	const char *error;
 
 	if (json_is_array(ref_command))
@@ -61,10 +62,12 @@ take_command(
 	if (strlen(json_as_string(ref_command, "")) !=
 	    json_string_length(ref_command)) {
 		policy_refuse(tools->policy, "the command holds a NUL", why);
+		run_deny(run);
 		return false;
 	}
 	if (!words_split(json_as_string(ref_command, ""), words, &error)) {
 		policy_refuse(tools->policy, error, why);
+		run_deny(run);
 		return false;
 	}
 	if (words->count != 0)
@@ -80,12 +83,12 @@ run_vector(struct tools *tools, jv ref_turn, jv ref_call, jv ref_command,
 	struct words words = {0};
 	char **looking = NULL;
 
-	if (!take_command(tools, ref_command, &words, &run->text))
+	if (!take_command(tools, ref_command, &words, run))
 		goto out;
 	command->argv = words.word;
 	switch (policy_vector(tools->policy, words.word, words.count, ref_turn,
 	    ref_call, &run->text)) {
-	case POLICY_REFUSED: goto out;
+	case POLICY_REFUSED: run_deny(run); goto out;
 	case POLICY_PERMITTED: break;
 	case POLICY_LOOK:
 		looking = look_arguments(words.word, words.count);
@@ -108,6 +111,8 @@ run_shell(struct tools *tools, jv ref_turn, jv ref_call, const char *line,
 	command->argv = argv;
 	if (policy_shell(tools->policy, ref_turn, ref_call, &run->text))
 		tools_start(tools, ref_turn, ref_call, command, run);
+	else
+		run_deny(run);
 	for (size_t i = 0; argv[i] != NULL; i++)
 		free(argv[i]);
 }

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 #include "args.h"
 #include "json.h"
@@ -95,8 +96,11 @@ fetch_begin(struct tools *tools, jv ref_turn, jv ref_call, struct run *run)
 	    .output_bytes = (size_t)most};
 	tools_start(tools, ref_turn, ref_call, &command, run);
 	run->tidy = drop_log_prefix;
+	if (run->dry)
+		goto out;
 	/* even a refusal may quote what the other side said */
 	run->taint = "web";
+	run->denied_exit = EX_NOPERM;
 out:
 	for (size_t i = 0; i < count; i++)
 		free(argv[i]);

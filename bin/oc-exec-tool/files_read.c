@@ -33,6 +33,19 @@ static const struct arg list_args[] = {
     {"depth", ARG_INT, false, 1, DEPTH_MAX},
 };
 
+/* Whether to go on; a dry run is answered here. */
+static bool
+may_read(struct tools *tools, const char *path, struct run *run)
+{
+	if (!roots_permit(tools->roots, path, false, &run->text))
+		run_deny(run);
+	else if (run->dry)
+		run_permit(run);
+	else
+		return true;
+	return false;
+}
+
 /* Reads at most `most` bytes from there on; false with errno on failure. */
 static bool
 read_part(int fd, int64_t offset, size_t most, struct buf *part)
@@ -115,6 +128,8 @@ file_read_begin(struct tools *tools, jv ref_turn, jv ref_call, struct run *run)
 		&args, &run->text))
 		goto out;
 	path = json_get_string(args, "path", "");
+	if (!may_read(tools, path, run))
+		goto out;
 	fd = roots_open_file(tools->roots, path, &run->text);
 	if (fd < 0)
 		goto out;
@@ -251,7 +266,8 @@ file_list_begin(struct tools *tools, jv ref_turn, jv ref_call, struct run *run)
 
 	(void)ref_turn;
 	if (args_get(ref_call, list_args, sizeof list_args / sizeof *list_args,
-		&args, &run->text)) {
+		&args, &run->text) &&
+	    may_read(tools, json_get_string(args, "path", "."), run)) {
 		depth = (int)json_get_int(args, "depth", 1);
 		fd = roots_open_directory(tools->roots,
 		    json_get_string(args, "path", "."), &run->text);

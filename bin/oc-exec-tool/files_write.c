@@ -65,13 +65,54 @@ check_old(const struct place *place, struct run *run)
 	return false;
 }
 
+/* By the path alone. */
+static bool
+may_write(struct tools *tools, const char *path, struct run *run)
+{
+	if (protect_allows_path(path, &run->text) &&
+	    roots_permit(tools->roots, path, true, &run->text))
+		return true;
+	run_deny(run);
+	return false;
+}
+
+/* Nothing is made, so where the directory is missing the path decides. */
+static void
+dry_run(struct tools *tools, const char *path, struct run *run)
+{
+	char *copy = xstrdup(path), *slash = strrchr(copy, '/');
+	const char *name = slash != NULL ? slash + 1 : copy;
+	struct buf unused = {0};
+	int parent;
+
+	if (slash != NULL)
+		*slash = '\0';
+	parent = roots_open_directory(tools->roots,
+	    slash == NULL   ? "."
+	    : slash == copy ? "/"
+			    : copy,
+	    &unused);
+	if (parent < 0 || protect_allows(tools, parent, name, &run->text))
+		run_permit(run);
+	else
+		run_deny(run);
+	if (parent >= 0)
+		close(parent);
+	buf_free(&unused);
+	free(copy);
+}
+
 static bool
 place_open(
     struct place *place, struct tools *tools, const char *path, struct run *run)
 {
 	*place = (struct place){.parent = -1};
-	if (!protect_allows_path(path, &run->text))
+	if (!may_write(tools, path, run))
 		return false;
+	if (run->dry) {
+		dry_run(tools, path, run);
+		return false;
+	}
 	place->parent =
 	    roots_open_parent(tools->roots, path, &place->name, &run->text);
 	if (place->parent < 0)
@@ -84,8 +125,12 @@ place_open(
 			return false;
 		}
 	}
-	return check_old(place, run) &&
-	       protect_allows(tools, place->parent, place->name, &run->text);
+	if (!check_old(place, run))
+		return false;
+	if (protect_allows(tools, place->parent, place->name, &run->text))
+		return true;
+	run_deny(run);
+	return false;
 }
 
 /* Writes a new file beside the old one and puts it in its place. */

@@ -180,6 +180,17 @@ find(const struct roots *roots, const char *path, bool write, struct buf *rest,
 	return found;
 }
 
+bool
+roots_permit(
+    struct roots *roots, const char *path, bool write, struct buf *problem)
+{
+	struct buf rest = {0};
+	bool permitted = find(roots, path, write, &rest, problem) != NULL;
+
+	buf_free(&rest);
+	return permitted;
+}
+
 /* ---- opening below a root */
 
 static int

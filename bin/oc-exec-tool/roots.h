@@ -27,6 +27,13 @@ int roots_open_directory(
     struct roots *roots, const char *path, struct buf *problem);
 
 /*
+ * Whether a path lies where may be read, or written; nothing is opened, and
+ * where links lead to is not looked at.  False with *problem.
+ */
+bool roots_permit(
+    struct roots *roots, const char *path, bool write, struct buf *problem);
+
+/*
  * The directory that a file is to be written in, made if it is not there, and
  * in *name (for the caller to free) the file's name in it.  A descriptor, or
  * -1 with *problem: outside of what may be written, or a name that is no

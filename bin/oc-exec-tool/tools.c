@@ -56,8 +56,11 @@ static const struct tool tools_known[] = {
 };
 
 const struct tool *
-tool_find(const char *name)
+tool_find(const char *name, bool *dry)
 {
+	*dry = strncmp(name, DRY_RUN, strlen(DRY_RUN)) == 0;
+	if (*dry)
+		name += strlen(DRY_RUN);
 	for (size_t i = 0; i < sizeof tools_known / sizeof *tools_known; i++)
 		if (strcmp(tools_known[i].name, name) == 0)
 			return &tools_known[i];
@@ -163,6 +166,10 @@ tools_start(struct tools *tools, jv ref_turn, jv ref_call,
 	    .timeout_ms = command->timeout_ms};
 	struct output output;
 
+	if (run->dry) {
+		run_permit(run);
+		return;
+	}
 	if (tools_root(tools) < 0) {
 		run_refuse(run, "the workspace %s cannot be used: %s",
 		    tools->workspace, strerror(errno));
@@ -190,6 +197,21 @@ run_refuse(struct run *run, const char *format, ...)
 	buf_clear(&run->text);
 	buf_add_string(&run->text, text);
 	free(text);
+}
+
+void
+run_permit(struct run *run)
+{
+	run->ok = true;
+	buf_clear(&run->text);
+	buf_add_string(&run->text, "permitted; nothing was done");
+}
+
+void
+run_deny(struct run *run)
+{
+	run->ok = false;
+	run->denied = true;
 }
 
 void

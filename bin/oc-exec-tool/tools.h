@@ -34,7 +34,10 @@ void tools_free(struct tools *tools);
  * before; run_free after.
  */
 struct run {
-	bool running; /* a command was started; `task` has the rest */
+	bool dry;        /* only say whether it would be permitted */
+	bool denied;     /* it is not permitted */
+	int denied_exit; /* the status by which its command says so; 0: none */
+	bool running;    /* a command was started; `task` has the rest */
 	struct task task;
 	bool ok; /* else: the result is here already */
 	struct buf text;
@@ -46,6 +49,11 @@ void run_free(struct run *run);
 void run_refuse(struct run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The result of a dry run that nothing stands against. */
+void run_permit(struct run *run);
+/* The reason in run->text is that it is not permitted. */
+void run_deny(struct run *run);
+
 struct tool {
 	const char *name, *description;
 	const char *parameters; /* JSON Schema, as text */
@@ -53,8 +61,14 @@ struct tool {
 	    struct tools *tools, jv ref_turn, jv ref_call, struct run *run);
 };
 
-/* By its name, or NULL when it is not one of ours. */
-const struct tool *tool_find(const char *name);
+/* A call of "dry_run:exec" asks what would become of one of exec. */
+#define DRY_RUN "dry_run:"
+
+/*
+ * By the name in a call, or NULL when it is not one of ours.  *dry: it is
+ * only asked for.
+ */
+const struct tool *tool_find(const char *name, bool *dry);
 /* Writes the declarations of those that are offered, one a line. */
 void tools_declare(const struct tools *tools);
 

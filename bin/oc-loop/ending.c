@@ -120,6 +120,31 @@ ending_unchanged(jv own_turn)
 	    "missing from the pipeline of oc-loop.");
 }
 
+jv
+ending_invoked(jv own_turn)
+{
+	jv steps = json_get(own_turn, "steps"), results = json_array(), reply;
+	struct buf text = {0};
+
+	for (int i = 0, n = json_length(steps); i < n; i++) {
+		jv step = json_at(steps, i);
+
+		if (strcmp(json_get_string(step, "role", ""), "tool") != 0) {
+			jv_free(step);
+			continue;
+		}
+		if (json_length(results) != 0)
+			buf_add_byte(&text, '\n');
+		buf_add_string(&text, json_get_string(step, "output", ""));
+		results = json_append(results, step);
+	}
+	jv_free(steps);
+	own_turn = turn_reply(own_turn, buf_string(&text));
+	buf_free(&text);
+	reply = json_set(json_take(&own_turn, "reply"), "results", results);
+	return json_set(own_turn, "reply", reply);
+}
+
 /* One round: what was called and what came of it. */
 struct outcome {
 	jv name, args, output; /* owned */
@@ -240,6 +265,7 @@ ending_answer_unserved(jv own_turn)
 		    json_get_string(call, "name", "without a name"));
 		step = turn_tool_step(json_get_string(call, "id", ""), false,
 		    buf_string(&output));
+		step = json_set_bool(step, "denied", true);
 		/* who has the turn now is found out by the next stage */
 		(void)journal_step(own_turn, step);
 		own_turn = turn_add_step(own_turn, step);

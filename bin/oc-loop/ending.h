@@ -17,6 +17,12 @@ jv ending_broken(jv own_turn, const char *how);
 jv ending_unchanged(jv own_turn);
 
 /*
+ * The end of an invoked turn: the results of its calls are the reply.  Its
+ * text is what they put out, and `results` has the tool steps.
+ */
+jv ending_invoked(jv own_turn);
+
+/*
  * Whether a call of the last assistant step is there for the third time with
  * the same arguments and the same result.
  */

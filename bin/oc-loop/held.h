@@ -17,6 +17,7 @@ struct held {
 	char *line; /* with its newline */
 	size_t length;
 	int64_t deadline; /* clock_mono_ms */
+	int64_t limit_s;  /* which it stands for */
 	bool ended;       /* answered already: to be dropped when it comes */
 };
 

@@ -158,6 +158,22 @@ send_turn(struct loop *loop, struct held *held, jv own_turn)
 	buf_free(&line);
 }
 
+/* Whether it is an invoked turn whose calls all have their results. */
+static bool
+is_answered(jv ref_turn)
+{
+	return turn_is_invoked(ref_turn) && !turn_has_pending(ref_turn);
+}
+
+/* How long a turn may take: the limit, or what it asks for if that is less. */
+static int64_t
+time_of(const struct loop *loop, jv ref_turn)
+{
+	int64_t asked = json_get_int(ref_turn, "timeout_s", loop->turn_s);
+
+	return asked > 0 && asked < loop->turn_s ? asked : loop->turn_s;
+}
+
 /* A turn from standard input. */
 static void
 admit(struct loop *loop, jv own_turn, const struct record *record)
@@ -169,6 +185,11 @@ admit(struct loop *loop, jv own_turn, const struct record *record)
 	own_turn = turn_complete(own_turn, &changed);
 	if (problem != NULL)
 		own_turn = turn_fail(own_turn, "bad_turn", problem, problem);
+	if (!turn_has_reply(own_turn) && is_answered(own_turn)) {
+		/* a crash came before its end */
+		own_turn = ending_invoked(own_turn);
+		changed = true;
+	}
 	if (turn_has_reply(own_turn)) {
 		if (changed || problem != NULL)
 			finish(loop, NULL, own_turn);
@@ -187,7 +208,8 @@ admit(struct loop *loop, jv own_turn, const struct record *record)
 		return;
 	}
 	loop->inside++;
-	held->deadline = clock_mono_ms() + loop->turn_s * 1000;
+	held->limit_s = time_of(loop, own_turn);
+	held->deadline = clock_mono_ms() + held->limit_s * 1000;
 	if (changed) {
 		send_turn(loop, held, own_turn);
 	} else {
@@ -274,6 +296,8 @@ take_back(struct loop *loop, jv own_turn, const struct record *record)
 		own_turn = ending_unchanged(own_turn);
 	if (!turn_has_reply(own_turn))
 		own_turn = ending_answer_unserved(own_turn);
+	if (!turn_has_reply(own_turn) && is_answered(own_turn))
+		own_turn = ending_invoked(own_turn);
 	if (!turn_has_reply(own_turn) && ending_is_repeated(own_turn))
 		own_turn = ending_repeated(own_turn);
 	if (!turn_has_reply(own_turn) &&
@@ -344,7 +368,7 @@ check_deadlines(struct loop *loop, int64_t now)
 			continue;
 		}
 		log_warn("turn %s: not done within %lld s, ended", held->id,
-		    (long long)loop->turn_s);
+		    (long long)held->limit_s);
 		halt = json_set_string(json_object(), "type", "stop");
 		halt = json_set_string(halt, "session", held->session);
 		halt = json_set_string(halt, "id", held->id);
@@ -354,8 +378,8 @@ check_deadlines(struct loop *loop, int64_t now)
 		send_line(loop, line.data, line.length);
 		buf_free(&line);
 		jv_free(halt);
-		answer_for(
-		    loop, held, ending_deadline(held_turn(held), loop->turn_s));
+		answer_for(loop, held,
+		    ending_deadline(held_turn(held), held->limit_s));
 	}
 	return next;
 }

@@ -47,11 +47,15 @@ print_help(void)
 	     "See oc-plan(1), oc-turn(7), openclaw.yaml(5).");
 }
 
-/* Whether the turn is for us: no reply yet, and nothing that a tool owes. */
+/*
+ * Whether the turn is for us: no reply yet, nothing that a tool owes, and not
+ * one of which no model is to be asked.
+ */
 static bool
 wants_plan(jv ref_turn)
 {
-	return !turn_has_reply(ref_turn) && !turn_has_pending(ref_turn);
+	return !turn_has_reply(ref_turn) && !turn_has_pending(ref_turn) &&
+	       !turn_is_invoked(ref_turn);
 }
 
 /*

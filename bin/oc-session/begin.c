@@ -58,7 +58,12 @@ past_line(struct past *past, jv ref_line)
 
 	if (strcmp(event, "begin") == 0) {
 		jv_free(past->turn);
+		jv_free(past->steps);
+		jv_free(past->taint);
 		past->turn = json_get(ref_line, "turn");
+		/* what it came with stands before what was done */
+		past->steps = json_get(past->turn, "steps");
+		past->taint = json_get(past->turn, "taint");
 	} else if (strcmp(event, "step") == 0) {
 		past_step(past, ref_line);
 	} else if (strcmp(event, "call") == 0) {

@@ -36,7 +36,7 @@ struct outbox {
 struct closing {
 	jv turn;
 	int journal;  /* locked; -1: it has none */
-	bool command; /* answered without a model: nothing to remember */
+	bool command; /* no model took part: nothing to remember */
 	bool silent;  /* nobody is told */
 };
 
@@ -128,7 +128,8 @@ take_in(struct closer *closer, jv own_record)
 	closing->turn = own_record;
 	closing->silent = false;
 	closing->command =
-	    json_get_string(own_record, "command", "")[0] != '\0';
+	    json_get_string(own_record, "command", "")[0] != '\0' ||
+	    turn_is_invoked(own_record);
 	if (claim(closing))
 		closer->count++;
 	else

@@ -27,6 +27,33 @@ parse(const char *text)
 	"\"}}]},{\"role\":\"tool\",\"call\":\"" id              \
 	"\",\"ok\":true,\"output\":\"" output "\"}"
 
+static void
+test_an_invoked_turn_ends_with_its_results(void **state)
+{
+	jv turn = parse("{\"text\":\"\",\"invoke\":true,\"steps\":["
+			"{\"role\":\"assistant\",\"calls\":[{\"id\":\"a\","
+			"\"name\":\"x\",\"args\":{}},{\"id\":\"b\","
+			"\"name\":\"y\",\"args\":{}}]},"
+			"{\"role\":\"tool\",\"call\":\"b\",\"ok\":true,"
+			"\"output\":\"two\"}]}");
+	jv reply, results, step;
+
+	(void)state;
+	turn = ending_answer_unserved(turn);
+	turn = ending_invoked(turn);
+	reply = json_get(turn, "reply");
+	results = json_get(reply, "results");
+	assert_int_equal(json_length(results), 2);
+	assert_non_null(strstr(json_get_string(reply, "text", ""), "two\n"));
+	step = json_at(results, 1);
+	assert_string_equal(json_get_string(step, "call", ""), "a");
+	assert_true(json_get_bool(step, "denied", false));
+	jv_free(step);
+	jv_free(results);
+	jv_free(reply);
+	jv_free(turn);
+}
+
 static bool
 repeated(const char *steps)
 {
@@ -149,6 +176,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_an_invoked_turn_ends_with_its_results),
 	    cmocka_unit_test(test_third_time_is_a_rut),
 	    cmocka_unit_test(test_calls_side_by_side_are_no_rut),
 	    cmocka_unit_test(test_endings_have_error_and_reply),
