@@ -150,6 +150,10 @@ config_text_wrong(enum schema_type type, const char *text)
 			   : "the name or path of one program, without "
 			     "arguments";
 	case SCHEMA_HOST: return host_wrong(text);
+	case SCHEMA_SHA256:
+		return strlen(text) == 64 && only(text, DIGIT "abcdefABCDEF")
+			   ? NULL
+			   : "a SHA-256: 64 hexadecimal digits, in quotes";
 	default: return NULL;
 	}
 }

@@ -122,6 +122,19 @@ static const struct schema_key key[] = {
 {"sessions.archive_bytes", SCHEMA_INT, DEFAULT("1073741824"),
     RANGE(0, BYTES_MAX)},
 {"sessions.compact_tokens", SCHEMA_INT, DEFAULT("null"), RANGE(1000, ANY_MAX)},
+
+/* what is put in place at the start */
+{"provision.files", SCHEMA_LIST, DEFAULT("[]")},
+{"provision.files[].from", SCHEMA_PATH, GIVEN},
+{"provision.files[].to", SCHEMA_PATH, GIVEN},
+{"provision.binaries", SCHEMA_LIST, DEFAULT("[]")},
+{"provision.binaries[].url", SCHEMA_URL, GIVEN},
+{"provision.binaries[].sha256", SCHEMA_SHA256, GIVEN},
+{"provision.binaries[].to", SCHEMA_PATH, GIVEN},
+{"provision.ssh.key", SCHEMA_PATH, DEFAULT("null")},
+{"provision.ssh.known_hosts", SCHEMA_PATH, DEFAULT("null")},
+{"provision.telegram", SCHEMA_BOOL, DEFAULT("false")},
+{"provision.timeout_s", SCHEMA_INT, DEFAULT("60"), RANGE(1, 3600)},
 };
 /* clang-format on */
 enum { KEYS = sizeof key / sizeof key[0] };

@@ -27,6 +27,7 @@ enum schema_type {
 	SCHEMA_ID,            /* of a person or chat: digits, as a string */
 	SCHEMA_HOST,          /* host, address, CIDR, or host:port */
 	SCHEMA_PROGRAM,       /* a command's name or path */
+	SCHEMA_SHA256,        /* 64 hexadecimal digits */
 	SCHEMA_LIST,
 	SCHEMA_MAP,    /* any keys, of the type `keys` */
 	SCHEMA_OBJECT, /* needs a row only to be allowed to be null */
