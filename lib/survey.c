@@ -141,6 +141,27 @@ survey_chains(void)
 	return all;
 }
 
+/* ---- provisioning */
+
+jv
+survey_provision(void)
+{
+	static const char *const role[] = {"gateway", "node", "all"};
+	jv all = json_array();
+
+	for (size_t i = 0; i < sizeof role / sizeof *role; i++) {
+		char *path = state_path("run/provision.%s.json", role[i]);
+		jv file = survey_read(path), list = json_get(file, "problems");
+
+		for (int j = 0; j < json_length(list); j++)
+			all = json_append(all, json_at(list, j));
+		jv_free(list);
+		jv_free(file);
+		free(path);
+	}
+	return all;
+}
+
 /* ---- queues */
 
 static int64_t

@@ -29,6 +29,12 @@ int survey_role_pid(const char *role);
 jv survey_chains(void);
 
 /*
+ * What oc-provision(1) could not do, an array of texts: a configuration that
+ * was refused, say.
+ */
+jv survey_provision(void);
+
+/*
  * queue -> {"waiting","oldest_s","running","given_up"}: of `in` and those
  * below out/.
  */

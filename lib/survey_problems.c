@@ -170,6 +170,10 @@ survey_problems(jv ref_survey, bool wants_telegram)
 	if (wants_telegram)
 		problems = check_telegram(problems, part);
 	jv_free(part);
+	part = json_get(ref_survey, "provision");
+	for (int i = 0; i < json_length(part); i++)
+		problems = json_append(problems, json_at(part, i));
+	jv_free(part);
 	part = json_get(ref_survey, "disk");
 	left = json_get_int(part, "free_bytes", INT64_MAX);
 	if (left < SURVEY_DISK_LOW)
@@ -188,6 +192,7 @@ survey_all(bool wants_telegram)
 
 	all = json_set(all, "roles", survey_roles());
 	all = json_set(all, "chains", survey_chains());
+	all = json_set(all, "provision", survey_provision());
 	all = json_set(all, "queues", survey_queues());
 	all = json_set(all, "telegram", survey_telegram());
 	all = json_set(all, "models", survey_models());

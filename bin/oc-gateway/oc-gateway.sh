@@ -17,7 +17,7 @@ PAUSE_MOST=300   # and at most, after doubling
 HEALTHY_S=60     # a chain that ran so long starts again with PAUSE_FIRST
 GRACE_S=1        # for the programs behind one that ended
 DELIVER_S=10     # for the replies that are on their way, when draining
-CHAINS='receive agent deliver'
+CHAINS='receive agent deliver' # and provision_ROLE
 
 usage='usage: oc-gateway [-h] [-c FILE] [--role gateway|node|all] [--drain SECONDS]
                   [--log FILE] [--bind loopback|lan|auto|custom] [--port N]
@@ -162,6 +162,8 @@ inner_pipeline() {
 start_programs() { # chain
 	exec 4</dev/null
 	case $1 in
+	# it tells the supervisor, our parent
+	provision_*) add_last oc-provision -w -p "$PPID" -r "$role" ;;
 	receive) add_last oc-recv-telegram -- oc-spool put in ;;
 	deliver)
 		[ "$drain" -le "$DELIVER_S" ] || drain=$DELIVER_S
@@ -303,7 +305,7 @@ save() {
 }
 
 start_chain() {
-	tethered setsid "$self" --chain "$chain" --drain "$drain" \
+	tethered setsid "$self" --chain "$chain" --drain "$drain" --role "$role" \
 		3>&- 8>&- 9>&- &
 	pid=$! timer='' again='' doing=running why=''
 	now
@@ -347,11 +349,37 @@ pause_chain() {
 	[ "$pause" -le "$PAUSE_MOST" ] || pause=$PAUSE_MOST
 }
 
+# Puts in place what is missing, if anything is to be; what cannot be done
+# does not stop us.
+provision() {
+	provisions=${OC_CONFIG_SOURCE:+yes}
+	if [ -z "$provisions" ]; then
+		wanted=$(setting provision) || return
+		case $wanted in
+		*'"from":'* | *'"url":'* | *'"key":"'* | *'"telegram":true'*)
+			provisions=yes
+			;;
+		*)
+			rm -f "$run/provision.$role.json"
+			return 0
+			;;
+		esac
+	fi
+	oc-provision -r "$role"
+	status=$?
+	case $status in
+	0 | 75) return 0 ;;
+	esac
+	[ "$status" -lt 128 ] || status=75
+	return "$status"
+}
+
 # Which chains there are to be, in $plan.
 make_plan() {
 	enabled=$(setting channels.telegram.enabled) || return
 	plan=
 	[ "$role" = gateway ] || plan=agent
+	[ -z "$provisions" ] || plan="provision_$role${plan:+ $plan}"
 	[ "$role" != node ] || return 0
 	if [ "$enabled" != true ]; then
 		log info 'no Telegram: channels.telegram.enabled is false (openclaw channels add --channel telegram --use-env)'
@@ -406,12 +434,16 @@ end_chain() { # chain
 # SIGHUP: the log anew, and every chain with the configuration of now.
 reload() {
 	[ -z "$logfile" ] || exec 2>>"$logfile"
-	if ! ask_openclaw config check >/dev/null || ! make_plan; then
+	if ! provision || ! ask_openclaw config check >/dev/null || ! make_plan; then
 		log error 'the configuration is wrong; everything goes on with the old one'
 		return
 	fi
 	log info 'the chains start again, each after its running turns'
 	for one in $CHAINS; do
+		# it told us, or sees the same without us
+		case $one in
+		provision_*) ! planned "$one" || continue ;;
+		esac
 		load "$one"
 		pause=
 		[ "$doing" != failed ] || doing=stopped
@@ -426,6 +458,7 @@ drain_chains() {
 	asked)
 		log info "ends, after the running turns ($drain s at most)"
 		draining=turns
+		end_chain "provision_$role"
 		end_chain receive
 		end_chain agent
 		;;
@@ -564,10 +597,12 @@ setpriv=$(command -v setpriv)
 state=${OC_STATE:-${HOME:+$HOME/.openclaw/state}}
 [ -n "$state" ] || die 78 'no directory of state: neither OC_STATE nor HOME is set'
 run=$state/run
+CHAINS="provision_$role $CHAINS"
 OC_STATE=$state
 export PATH OC_STATE
 [ -z "$only" ] || run_chain "$only"
 [ -z "$logfile" ] || exec 2>>"$logfile" || die 73 "$logfile: cannot be written"
+provision || exit
 ask_openclaw config check >/dev/null || exit
 take_locks
 log info "nothing listens on port $port in this version"

@@ -267,6 +267,10 @@ do_round(const struct options *options, struct round *round,
 		watch_add(watch, options->target, WATCH_TAKEN);
 	}
 	round->retry = false;
+	if (options->source != NULL && access(options->target, R_OK) != 0) {
+		report_end(report);
+		fatal(EX_CONFIG, "there is no configuration to start with");
+	}
 	if (!load(&config, options, round->again, report)) {
 		round->changed = false;
 		return report_end(report);
@@ -286,6 +290,14 @@ do_round(const struct options *options, struct round *round,
 	return report_end(report);
 }
 
+/* Nothing is half done at any moment: what is replaced is renamed. */
+static void
+end_now(int number)
+{
+	(void)number;
+	_exit(EX_OK);
+}
+
 static void
 stay(const struct options *options, struct round *round, struct watch *watch,
     struct report *report)
@@ -293,6 +305,7 @@ stay(const struct options *options, struct round *round, struct watch *watch,
 	int64_t for_ever = INT64_MAX / 2;
 
 	round->again = true;
+	log_info("looks after what may change");
 	for (;;) {
 		bool taken = false, changed;
 
@@ -329,8 +342,10 @@ main(int argc, char *argv[])
 	round.secrets = secret_files();
 	report = report_new(options.role);
 	watch = watch_new();
-	if (options.stay)
+	if (options.stay) {
 		secret_scrub_environment();
+		signal(SIGTERM, end_now);
+	}
 
 	all = do_round(&options, &round, watch, report);
 	if (options.stay)

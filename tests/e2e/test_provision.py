@@ -241,7 +241,7 @@ class Source(Provision):
             self.assertIn(str(self.source), result.err)
 
     def test_wrong_one_without_an_old_one(self):
-        result = self.take("primry_model: x/y\n", status=75)
+        result = self.take("primry_model: x/y\n", status=78)
         self.assertIn("mounted.yaml:1:1", result.err)
         self.assertFalse(self.target.exists())
 
@@ -336,57 +336,58 @@ provision:
         super().setUp()
         self.volume = Volume(self.place.folder / "volume")
         self.text = self.CONFIG % self.volume.path
-        self.put(self.text, gateway.AGENTS)
+        self.swap(self.text, gateway.AGENTS)
         self.place.env["OC_CONFIG"] = str(
             self.place.home / ".openclaw" / "openclaw.yaml")
         self.place.env["OC_CONFIG_SOURCE"] = str(
             self.volume.path / "openclaw.yaml")
 
-    def put(self, config, agents):
+    def swap(self, config, agents):
         self.volume.put(openclaw_yaml=config, AGENTS_md=agents)
+
+    def gateway(self, *options, **env):
+        stage = super().gateway(*options, **env)
+        stage.wait_stderr("looks after what may change")
+        return stage
 
     def status(self):
         return self.place.run(["openclaw", "gateway", "status"]).out.decode()
 
     def test_new_operation_works_without_a_restart(self):
         stage = self.gateway()
-        self.put_turn("a", "greet Ada")
+        self.put("a", "greet Ada")
         self.assertIn("hello Ada", self.wait_reply("a"))
         pids = dict(self.programs(stage))
         self.place.script("part", "#!/bin/sh\necho \"bye $1\"\n")
-        self.put(self.text, gateway.AGENTS + "\n## Part\n\n    part <name>\n")
+        self.swap(self.text, gateway.AGENTS + "\n## Part\n\n    part <name>\n")
         target = self.place.workspace / "AGENTS.md"
         support.wait_for(lambda: "part" in target.read_text(), what="copy")
-        self.put_turn("b", "part Ada")
+        self.put("b", "part Ada")
         self.assertIn("bye Ada", self.wait_reply("b"))
         self.assertEqual(dict(self.programs(stage))["oc-plan"],
                          pids["oc-plan"])
         self.assertEqual(self.end(stage).status, 0)
 
-    def put_turn(self, id, text):
-        GatewayPut = super().put
-        GatewayPut(id, text)
-
     def test_wrong_configuration_is_refused_and_told(self):
         stage = self.gateway()
-        self.put("primary_model: [\n", gateway.AGENTS)
+        self.swap("primary_model: [\n", gateway.AGENTS)
         stage.wait_stderr("the old configuration stays")
         self.assertIn("the old configuration stays", self.status())
-        self.put_turn("a", "greet Ada")
+        self.put("a", "greet Ada")
         self.assertIn("hello Ada", self.wait_reply("a"))
-        self.put(self.text + "limits: {steps: 7}\n", gateway.AGENTS)
+        self.swap(self.text + "limits: {steps: 7}\n", gateway.AGENTS)
         stage.wait_stderr("what was wrong is mended")
         stage.wait_stderr("the chains start again")
         self.assertNotIn("the old configuration stays", self.status())
-        self.put_turn("b", "greet Bob")
+        self.put("b", "greet Bob")
         self.assertIn("hello Bob", self.wait_reply("b"))
         self.assertEqual(self.end(stage).status, 0)
 
     def test_turn_that_runs_is_not_lost(self):
         stage = self.gateway()
-        self.put_turn("a", "take a rest")
+        self.put("a", "take a rest")
         support.wait_for(self.rest.exists, what="the rest to begin")
-        self.put(self.text + "limits: {steps: 9}\n", gateway.AGENTS)
+        self.swap(self.text + "limits: {steps: 9}\n", gateway.AGENTS)
         stage.wait_stderr("the chains start again")
         self.assertIn("rested", self.wait_reply("a"))
         self.assertEqual(len(self.rest.read_text().splitlines()), 1)
@@ -401,7 +402,7 @@ provision:
         stage.wait_stderr("the chains start again")
         secrets.put(key="")
         stage.wait_stderr("is gone or empty")
-        self.put_turn("a", "greet Ada")
+        self.put("a", "greet Ada")
         self.assertIn("hello Ada", self.wait_reply("a"))
         stage.signal(signal.SIGTERM)
         self.assertEqual(stage.wait().status, 0)
