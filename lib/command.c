@@ -17,7 +17,8 @@ static const struct {
     {"usage", COMMAND_USAGE, true},
     {"whoami", COMMAND_WHOAMI, true},
     {"compact", COMMAND_COMPACT, false},
-    {"approve", COMMAND_APPROVE, true},
+    {"approve", COMMAND_APPROVE, false}, /* it begins a turn */
+    {"deny", COMMAND_DENY, true},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

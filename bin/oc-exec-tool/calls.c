@@ -154,7 +154,11 @@ call_start(struct call *call, struct tools *tools)
 	if (call->run.running)
 		call->state = CALL_RUNNING;
 	else
-		end(call, call->run.ok, json_object());
+		end(call, call->run.ok,
+		    call->run.approval[0] != '\0'
+			? json_set_string(
+			      json_object(), "approval", call->run.approval)
+			: json_object());
 }
 
 void

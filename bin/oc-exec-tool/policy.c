@@ -206,7 +206,14 @@ policy_vector(struct policy *policy, char *const *argv, size_t argc,
 		policy_refuse(policy, reason, why);
 	else
 		refuse_vector(policy, argv, argc, why);
-	return POLICY_REFUSED;
+	return policy->kind == POLICY_ASK ? POLICY_UNKNOWN : POLICY_REFUSED;
+}
+
+bool
+policy_may_ask(struct policy *policy, jv ref_turn, jv ref_call)
+{
+	return policy->kind == POLICY_ASK &&
+	       !any_holds(&policy->deny, ref_turn, ref_call, true);
 }
 
 bool

@@ -27,6 +27,7 @@ const struct runbook *policy_runbook(struct policy *policy);
 /* What may be done with a vector. */
 enum policy_verdict {
 	POLICY_REFUSED,   /* *why says the reason and what is permitted */
+	POLICY_UNKNOWN,   /* the same, and a person may permit it */
 	POLICY_PERMITTED, /* run it as it is */
 	POLICY_LOOK,      /* run what look_arguments makes of it */
 };
@@ -36,6 +37,12 @@ enum policy_verdict policy_vector(struct policy *policy, char *const *argv,
 /* Whether a line may be given to a shell: policy full, and no rule denies. */
 bool policy_shell(
     struct policy *policy, jv ref_turn, jv ref_call, struct buf *why);
+
+/*
+ * Whether a command that is neither documented nor denied may be run when a
+ * person approves it: policy ask, and no rule denies.
+ */
+bool policy_may_ask(struct policy *policy, jv ref_turn, jv ref_call);
 
 /* "not permitted: <reason>; the runbook permits: …" for a command line. */
 void policy_refuse(struct policy *policy, const char *reason, struct buf *why);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <jv.h>
+#include "approval.h"
 #include "buf.h"
 #include "config.h"
 #include "policy.h"
@@ -42,6 +43,7 @@ struct run {
 	bool ok; /* else: the result is here already */
 	struct buf text;
 	void (*tidy)(struct buf *text); /* NULL: what was printed is the text */
+	char approval[APPROVAL_ID_SIZE]; /* what the person was asked, or "" */
 	const char *taint; /* what the result taints the turn with, or NULL */
 };
 void run_free(struct run *run);

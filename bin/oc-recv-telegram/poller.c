@@ -45,7 +45,8 @@ static const struct {
     {"model", "Show or choose the model"},
     {"usage", "Tokens and cost"},
     {"compact", "Shorten the conversation by a summary"},
-    {"approve", "Allow what was asked for"},
+    {"approve", "Run a command that waits for your approval, once"},
+    {"deny", "Do not run it"},
     {"whoami", "Your number and session"},
     {"reset", "Forget this conversation"},
 };

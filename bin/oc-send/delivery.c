@@ -22,8 +22,7 @@ enum {
 	RETRY_MAX_MS = 60 * 1000,
 	/*
 	 * A part that may have arrived is sent again, marked, until an answer
-	 * says that it is there.  Each one more may be a repeat that the person
-	 * sees, so the pauses grow longer.
+	 * says that it is there.  Each may be a repeat to see: pauses grow.
 	 */
 	MAYBE_MAX_MS = 15 * 60 * 1000,
 	MOVES_MAX = 5, /* of the chat to another one, in a row */
@@ -356,11 +355,9 @@ not_sent(struct delivery *delivery, const struct api_answer *answer)
 static void
 broke_off(struct delivery *delivery, const struct api_answer *answer)
 {
-	bool edit = delivery_is_edit(delivery, delivery->part);
-
 	log_warn("turn %s: telegram: %s; it may have arrived",
 	    turn_id(delivery->turn), answer->error);
-	back_off(delivery, edit ? RETRY_MAX_MS : MAYBE_MAX_MS);
+	back_off(delivery, MAYBE_MAX_MS);
 }
 
 static void

@@ -8,6 +8,8 @@
 
 /* One part of a reply as a call of the Bot API. */
 
+enum { BUTTON_MAX = 64 }; /* bytes of what a button says and sends */
+
 static const char mark[] = "(possibly a repeat)";
 
 /* The method and its parameters, as they are put together. */
@@ -115,6 +117,63 @@ make_file(const struct delivery *delivery, const struct part *part, bool repeat,
 	    image ? "photo" : "document");
 }
 
+/* ---- buttons */
+
+/* Telegram refuses a message for a button that is not to its liking. */
+static bool
+is_button(jv ref_button)
+{
+	size_t text = strlen(json_get_string(ref_button, "text", ""));
+	size_t data = strlen(json_get_string(ref_button, "data", ""));
+
+	return text >= 1 && text <= BUTTON_MAX && data >= 1 &&
+	       data <= BUTTON_MAX;
+}
+
+static jv
+keyboard_row(jv ref_row)
+{
+	jv row = json_array();
+
+	for (int i = 0, n = json_length(ref_row); i < n; i++) {
+		jv button = json_at(ref_row, i), key = json_object();
+
+		if (is_button(button)) {
+			key = json_set_string(
+			    key, "text", json_get_string(button, "text", ""));
+			key = json_set_string(key, "callback_data",
+			    json_get_string(button, "data", ""));
+			row = json_append(row, json_copy(key));
+		}
+		jv_free(key);
+		jv_free(button);
+	}
+	return row;
+}
+
+/* The buttons of the reply, below the last part if that is text. */
+static jv
+set_buttons(const struct delivery *delivery, size_t part, jv own_params)
+{
+	jv reply = json_get(delivery->turn, "reply");
+	jv rows = json_get(reply, "buttons"), keyboard = json_array();
+
+	for (int i = 0, n = json_length(rows); i < n; i++) {
+		jv row = json_at(rows, i);
+
+		keyboard = json_append(keyboard, keyboard_row(row));
+		jv_free(row);
+	}
+	if (json_length(keyboard) != 0 && part + 1 == delivery->parts.count)
+		own_params = json_set(own_params, "reply_markup",
+		    json_set(
+			json_object(), "inline_keyboard", json_copy(keyboard)));
+	jv_free(keyboard);
+	jv_free(rows);
+	jv_free(reply);
+	return own_params;
+}
+
 static bool
 make_text(const struct delivery *delivery, size_t number, bool repeat,
     struct message *message)
@@ -124,6 +183,7 @@ make_text(const struct delivery *delivery, size_t number, bool repeat,
 	message->method = "sendMessage";
 	message->params = set_no_preview(
 	    set_text(delivery, message->params, "text", &part->text, repeat));
+	message->params = set_buttons(delivery, number, message->params);
 	return true;
 }
 
@@ -136,7 +196,7 @@ edit_params(const struct delivery *delivery)
 	params = json_set(params, "message_id", chat_integer(delivery->draft));
 	params = set_text(
 	    delivery, params, "text", &delivery->parts.part[0].text, false);
-	return set_no_preview(params);
+	return set_buttons(delivery, 0, set_no_preview(params));
 }
 
 static bool

@@ -83,6 +83,7 @@ answer_help(struct buf *out)
 	    "default goes back\n"
 	    "/usage: tokens and cost of today\n"
 	    "/compact: shorten what I remember of this conversation\n"
+	    "/approve and /deny: what I may not run without you\n"
 	    "/whoami: how I know you\n"
 	    "/help: this");
 }
@@ -268,6 +269,7 @@ command_answer(struct answering *answering, jv own_turn)
 	const char *argument;
 	enum command command = command_parse(text, &argument);
 	struct buf out = {0};
+	bool granted = false;
 
 	answering->stop = false;
 	switch (command) {
@@ -284,10 +286,12 @@ command_answer(struct answering *answering, jv own_turn)
 	case COMMAND_WHOAMI: answer_whoami(&out, own_turn); break;
 	case COMMAND_COMPACT: answer_compact(&out, answering, own_turn); break;
 	case COMMAND_APPROVE:
-		buf_add_string(&out, "Nothing waits for your approval.");
+	case COMMAND_DENY:
+		granted = approve_answer(answering, &own_turn, argument,
+		    command == COMMAND_APPROVE, &out);
 		break;
 	}
-	if (command != COMMAND_NONE) {
+	if (!granted && command != COMMAND_NONE) {
 		own_turn =
 		    json_set_string(own_turn, "command", command_name(command));
 		own_turn = turn_reply(own_turn, buf_string(&out));

@@ -323,6 +323,7 @@ close_batch(struct closer *closer)
 		if (closing->journal >= 0)
 			write_end(closing);
 		remember(closer, closing);
+		approve_announce(&closing->turn);
 	}
 	for (size_t i = 0; i < closer->count; i++)
 		put[i] = closer->closing[i].silent;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "approval.h"
 #include "clock.h"
 #include "io.h"
 #include "log.h"
@@ -219,4 +220,5 @@ keep_tidy(const struct config *config, struct queue *queue)
 	tidy_archive(days, config_int(config, "sessions.archive_bytes"));
 	tidy_turns(queue);
 	tidy_sessions(days);
+	approval_sweep();
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <jv.h>
+#include "buf.h"
 #include "config.h"
 #include "queue.h"
 
@@ -41,6 +42,21 @@ struct answering {
  * back as it was.
  */
 jv command_answer(struct answering *answering, jv own_turn);
+
+/* ---- approve.c: commands that wait for a person's approval */
+
+/*
+ * Answers /approve and /deny into *out.  True: there is no answer, because
+ * the turn is now the one that runs the command, and goes on.
+ */
+bool approve_answer(struct answering *answering, jv *turn, const char *argument,
+    bool approves, struct buf *out);
+
+/*
+ * Adds to the reply what the turn asked approval for: each command exactly as
+ * it would be run, and how to decide.  Not again if it is there already.
+ */
+void approve_announce(jv *turn);
 
 /* ---- settings.c: what a person set for a session */
 

@@ -64,7 +64,8 @@ unknown_keys_get_a_suggestion(void **state)
 	refuse("limits: {step: 1}", "f:1:10:", "did you mean `steps`?");
 	refuse("limits: {trun_s: 1}", "f:1:10:", "did you mean `turn_s`?");
 	refuse("tools: {exec: {zzzzz: 1}}", "f:1:16:",
-	    "known here: policy, look, allow, deny, env, timeout_s, "
+	    "known here: policy, approvers, approve_within_s, look, allow, "
+	    "deny, env, timeout_s, "
 	    "output_bytes");
 	refuse("providers: {x: {url: 'http://a'}}", "f:1:17:", "base_url");
 	/* a key that reads like a path is no path */
