@@ -118,6 +118,18 @@ static const struct schema_key key[] = {
 {TELEGRAM ".groups.*.allow_from[]", SCHEMA_ID, GIVEN},
 {TELEGRAM ".groups.*.policy", SCHEMA_WORD, DEFAULT("null"), GROUPS},
 
+/* the HTTP API */
+{"gateway.bind", SCHEMA_WORD, DEFAULT(TEXT("loopback")),
+    .words = "loopback|lan|auto|custom"},
+{"gateway.host", SCHEMA_HOST, DEFAULT("null")},
+{"gateway.port", SCHEMA_INT, DEFAULT("18789"), RANGE(0, 65535)},
+{"gateway.auth", SCHEMA_WORD, DEFAULT(TEXT("token")), .words = "token|none"},
+{"gateway.body_bytes", SCHEMA_INT, DEFAULT("20971520"), RANGE(1024, ANY_MAX)},
+{"gateway.connections", SCHEMA_INT, DEFAULT("4096"), RANGE(1, 10000)},
+{"gateway.head_s", SCHEMA_INT, DEFAULT("10"), RANGE(1, 600)},
+{"gateway.body_s", SCHEMA_INT, DEFAULT("60"), RANGE(1, DAY_S)},
+{"gateway.idle_s", SCHEMA_INT, DEFAULT("75"), RANGE(1, DAY_S)},
+
 /* what is remembered */
 {"sessions.dm", SCHEMA_WORD, DEFAULT(TEXT("per_person")), SESSIONS},
 {"sessions.group", SCHEMA_WORD, DEFAULT(TEXT("per_person")), SESSIONS},

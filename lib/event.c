@@ -34,3 +34,45 @@ event_write(jv ref_turn, const char *event, jv own_details)
 	free(path);
 	free(name);
 }
+
+bool
+event_read(struct event_reader *reader, int directory, const char *path,
+    void (*each)(jv ref_event, void *arg), void *arg)
+{
+	struct record_reader *records = &reader->records;
+	struct record record;
+
+	if (!reader->open) {
+		int fd =
+		    openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+		if (fd < 0)
+			return false;
+		record_reader_init(records, fd, "events");
+		reader->open = true;
+	}
+	/* the file grows: its end now is not its end */
+	while (record_fill(records) && !records->ended)
+		;
+	records->ended = false;
+	while (record_next(records, &record) == RECORD_OK) {
+		each(record.value, arg);
+		record_free(&record);
+	}
+	/* thousands may be followed, and most of them are silent */
+	if (records->consumed == records->buf.length) {
+		buf_free(&records->buf);
+		records->consumed = records->scanned = 0;
+	}
+	return true;
+}
+
+void
+event_reader_free(struct event_reader *reader)
+{
+	if (reader->open) {
+		close(reader->records.fd);
+		record_reader_free(&reader->records);
+	}
+	*reader = (struct event_reader){.open = false};
+}

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include "io.h"
@@ -196,4 +197,32 @@ io_set_nonblocking(int fd, bool on)
 		return false;
 	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
 	return fcntl(fd, F_SETFL, flags) == 0;
+}
+
+bool
+io_is_remote(int fd)
+{
+	/* from <linux/magic.h> */
+	static const unsigned long remote[] = {
+	    0x6969,     /* NFS */
+	    0x517b,     /* SMB */
+	    0xff534d42, /* CIFS */
+	    0xfe534d42, /* SMB2 */
+	    0x65735546, /* FUSE */
+	    0x00c36400, /* Ceph */
+	    0x01021997, /* 9p */
+	    0x5346414f, /* AFS */
+	    0x0bd00bd0, /* Lustre */
+	    0x01161970, /* GFS2 */
+	    0x7461636f, /* OCFS2 */
+	    0x47504653, /* GPFS */
+	};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) != 0)
+		return true;
+	for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
+		if ((unsigned long)fs.f_type == remote[i])
+			return true;
+	return false;
 }

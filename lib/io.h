@@ -45,4 +45,10 @@ bool io_make_directories(const char *path);
 
 bool io_set_nonblocking(int fd, bool on);
 
+/*
+ * Whether it is on a file system that another machine can write to: then
+ * inotify(7) does not tell all that happens.
+ */
+bool io_is_remote(int fd);
+
 #endif

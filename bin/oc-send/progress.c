@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "clock.h"
 #include "draft.h"
+#include "event.h"
 #include "io.h"
 #include "json.h"
 #include "log.h"
@@ -36,7 +37,7 @@ struct follow {
 	int directory;
 	bool known;         /* turn.json was read */
 	struct draft draft; /* once it is known */
-	struct record_reader events;
+	struct event_reader events;
 	int64_t from, typed_at, due;
 	int64_t asked_at;    /* whether it was given up */
 	int64_t gone_at;     /* its directory was removed; 0: not */
@@ -114,10 +115,7 @@ follow_free(struct progress *progress, struct follow *follow)
 		follow->draft.chat->users--;
 		draft_free(&follow->draft);
 	}
-	if (follow->events.fd >= 0) {
-		close(follow->events.fd);
-		record_reader_free(&follow->events);
-	}
+	event_reader_free(&follow->events);
 	close(follow->directory);
 	free(follow->name);
 	free(follow);
@@ -149,7 +147,6 @@ add(struct progress *progress, const char *name)
 	follow = xcalloc(1, sizeof *follow);
 	follow->name = xstrdup(name);
 	follow->directory = directory;
-	follow->events.fd = -1;
 	follow->from = clock_mono_ms();
 	TAILQ_INSERT_TAIL(&progress->follows, follow, entry);
 }
@@ -184,27 +181,10 @@ read_turn(struct progress *progress, struct follow *follow, bool *again)
 	return ours;
 }
 
-/* The file grows: its end now is not its end. */
 static void
-read_events(struct follow *follow)
+on_turn_event(jv ref_event, void *arg)
 {
-	struct record record;
-
-	if (follow->events.fd < 0) {
-		int fd = openat(follow->directory, "events.ndjson",
-		    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-		if (fd < 0)
-			return;
-		record_reader_init(&follow->events, fd, "events");
-	}
-	while (record_fill(&follow->events) && !follow->events.ended)
-		;
-	follow->events.ended = false;
-	while (record_next(&follow->events, &record) == RECORD_OK) {
-		draft_event(&follow->draft, record.value);
-		record_free(&record);
-	}
+	draft_event(arg, ref_event);
 }
 
 static void
@@ -298,7 +278,8 @@ step(struct progress *progress, struct follow *follow, int64_t now)
 	if (now - follow->from > progress->turn_ms ||
 	    was_given_up(progress, follow, now))
 		return false;
-	read_events(follow);
+	(void)event_read(&follow->events, follow->directory, "events.ndjson",
+	    on_turn_event, &follow->draft);
 	if (follow->draft.finished)
 		return true;
 	show_typing(progress, follow, now);

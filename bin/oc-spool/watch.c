@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/vfs.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include "clock.h"
+#include "io.h"
 #include "log.h"
 #include "watch.h"
 #include "xalloc.h"
@@ -26,34 +26,6 @@ struct watch {
 	int64_t look_at;
 	struct queue *queue;
 };
-
-/* File systems that another machine can write to, from <linux/magic.h>. */
-static bool
-is_remote(int fd)
-{
-	static const unsigned long remote[] = {
-	    0x6969,     /* NFS */
-	    0x517b,     /* SMB */
-	    0xff534d42, /* CIFS */
-	    0xfe534d42, /* SMB2 */
-	    0x65735546, /* FUSE */
-	    0x00c36400, /* Ceph */
-	    0x01021997, /* 9p */
-	    0x5346414f, /* AFS */
-	    0x0bd00bd0, /* Lustre */
-	    0x01161970, /* GFS2 */
-	    0x7461636f, /* OCFS2 */
-	    0x47504653, /* GPFS */
-	};
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) != 0)
-		return true;
-	for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
-		if ((unsigned long)fs.f_type == remote[i])
-			return true;
-	return false;
-}
 
 static int
 add(struct watch *watch, const char *name, uint32_t mask)
@@ -86,7 +58,7 @@ watch_open(struct queue *queue, int poll_ms)
 	watch->queue = queue;
 	watch->interval = poll_ms;
 	if (poll_ms == 0)
-		watch->interval = is_remote(queue->fd[QUEUE_DIR_NEW])
+		watch->interval = io_is_remote(queue->fd[QUEUE_DIR_NEW])
 				      ? LOOK_REMOTE_MS
 				      : LOOK_LOCAL_MS;
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);

@@ -129,7 +129,7 @@ wait_for_turn(struct ask *ask, struct progress *progress)
 static int
 ask_one(struct ask *ask, const char *text, size_t length)
 {
-	struct progress progress = {.fd = -1};
+	struct progress progress = {.path = NULL};
 	jv turn = make_turn(ask, text, length), answer, error;
 	int status = EX_UNAVAILABLE;
 

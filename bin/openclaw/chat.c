@@ -201,7 +201,7 @@ static int
 say(void *arg, const char *text, size_t length)
 {
 	struct chat *chat = arg;
-	struct progress progress = {.fd = -1};
+	struct progress progress = {.path = NULL};
 	jv turn;
 
 	if (length > TURN_TEXT_MAX) {

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <jv.h>
 #include "config.h"
-#include "record.h"
+#include "event.h"
 
 /*
  * The subcommands.  Each gets its own name as argv[0], and returns the exit
@@ -77,8 +77,7 @@ void reply_print(jv ref_turn, bool json);
 struct progress {
 	char *directory, *path; /* of the turn's events; NULL: not shown */
 	bool made;              /* the directory is ours */
-	int fd;                 /* of the events, or -1 */
-	struct record_reader reader;
+	struct event_reader reader;
 	bool line_open; /* text of the model is being shown on this line */
 };
 

@@ -18,7 +18,7 @@ progress_follow(struct progress *progress, const char *turn_id)
 {
 	char *name = state_name(turn_id);
 
-	*progress = (struct progress){.fd = -1};
+	*progress = (struct progress){.path = NULL};
 	progress->directory = state_path("turns/%s", name);
 	if (progress->directory != NULL)
 		progress->path =
@@ -82,8 +82,9 @@ show_call(struct progress *progress, jv ref_event)
 }
 
 static void
-show_event(struct progress *progress, jv ref_event)
+show_event(jv ref_event, void *arg)
 {
+	struct progress *progress = arg;
 	const char *event = json_get_string(ref_event, "event", "");
 	const char *model = json_get_string(ref_event, "model", "?");
 	char *text = NULL;
@@ -111,38 +112,20 @@ show_event(struct progress *progress, jv ref_event)
 void
 progress_show(struct progress *progress)
 {
-	struct record record;
-
-	if (progress->path == NULL)
-		return;
-	if (progress->fd < 0) {
-		progress->fd = open(progress->path, O_RDONLY | O_CLOEXEC);
-		if (progress->fd < 0)
-			return;
-		record_reader_init(&progress->reader, progress->fd, "events");
-	}
-	/* the file grows: its end now is not its end */
-	while (record_fill(&progress->reader) && !progress->reader.ended)
-		;
-	progress->reader.ended = false;
-	while (record_next(&progress->reader, &record) == RECORD_OK) {
-		show_event(progress, record.value);
-		record_free(&record);
-	}
+	if (progress->path != NULL)
+		(void)event_read(&progress->reader, AT_FDCWD, progress->path,
+		    show_event, progress);
 }
 
 void
 progress_end(struct progress *progress)
 {
-	if (progress->fd >= 0) {
-		record_reader_free(&progress->reader);
-		close(progress->fd);
-	}
+	event_reader_free(&progress->reader);
 	if (progress->made) {
 		unlink(progress->path);
 		rmdir(progress->directory);
 	}
 	free(progress->path);
 	free(progress->directory);
-	*progress = (struct progress){.fd = -1};
+	*progress = (struct progress){.path = NULL};
 }

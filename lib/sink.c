@@ -131,6 +131,12 @@ fill(struct sink *sink)
 	return n > 0 || (n < 0 && errno == EAGAIN);
 }
 
+int
+sink_output(const struct sink *sink)
+{
+	return sink->to;
+}
+
 void
 sink_prepare(const struct sink *sink, struct pollfd fds[SINK_POLLFDS])
 {

@@ -25,6 +25,9 @@ struct sink *sink_open(
 void sink_write(
     struct sink *sink, const char *id, const char *line, size_t length);
 
+/* The descriptor of the program's input, for other loops than poll(2); or -1. */
+int sink_output(const struct sink *sink);
+
 /* Fills in what to wait for; sink_work then does what became possible. */
 void sink_prepare(const struct sink *sink, struct pollfd fds[SINK_POLLFDS]);
 /* A program that ends before its input does is fatal (EX_UNAVAILABLE). */
