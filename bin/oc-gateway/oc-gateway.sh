@@ -78,8 +78,8 @@ ask_openclaw() { # argument...
 	return "$status"
 }
 
-setting() { # key
-	ask_openclaw config get "$1"
+setting() { # key...
+	ask_openclaw config get "$@"
 }
 
 # ---- processes
@@ -150,10 +150,9 @@ added() { # name, of $!
 
 # The shell that oc-loop starts waits for all of its programs, and the first
 # does not end when the last one does.  So each that fails ends that shell.
-inner_pipeline() {
-	stages=$(setting tools.stages) || return
+inner_pipeline() { # tool stages
 	inner=
-	for stage in oc-plan $stages; do
+	for stage in oc-plan $1; do
 		inner="$inner${inner:+ | }{ $stage || kill \$\$; }"
 	done
 	echo "$inner"
@@ -171,8 +170,10 @@ start_programs() { # chain
 		add_last oc-send -c telegram
 		;;
 	agent)
-		inner=$(inner_pipeline) || exit
-		most=$(setting limits.in_flight) || exit
+		settings=$(setting tools.stages limits.in_flight) || exit
+		most=${settings##*"
+"}
+		inner=$(inner_pipeline "${settings%"$most"}")
 		add oc-spool take -d "$drain" -n "$most" in
 		add oc-session open
 		add oc-route-model
@@ -349,12 +350,32 @@ pause_chain() {
 	[ "$pause" -le "$PAUSE_MOST" ] || pause=$PAUSE_MOST
 }
 
-# Puts in place what is missing, if anything is to be; what cannot be done
-# does not stop us.
+# What the supervisor itself has to know, in $enabled and $wanted.  Every
+# start of openclaw costs some milliseconds.
+read_settings() {
+	settings=$(ask_openclaw config get -r channels.telegram.enabled \
+		provision) || return
+	enabled=${settings%%"
+"*} wanted=${settings#*"
+"}
+}
+
+# Puts in place what is missing; what cannot be done does not stop us.
 provision() {
+	oc-provision -r "$role"
+	status=$?
+	case $status in
+	0 | 75) return 0 ;;
+	esac
+	[ "$status" -lt 128 ] || status=75
+	return "$status"
+}
+
+# The configuration is provisioned itself, or says what is to be.
+prepare() {
 	provisions=${OC_CONFIG_SOURCE:+yes}
 	if [ -z "$provisions" ]; then
-		wanted=$(setting provision) || return
+		read_settings || return
 		case $wanted in
 		*'"from":'* | *'"url":'* | *'"key":"'* | *'"telegram":true'*)
 			provisions=yes
@@ -365,18 +386,11 @@ provision() {
 			;;
 		esac
 	fi
-	oc-provision -r "$role"
-	status=$?
-	case $status in
-	0 | 75) return 0 ;;
-	esac
-	[ "$status" -lt 128 ] || status=75
-	return "$status"
+	provision && read_settings
 }
 
 # Which chains there are to be, in $plan.
 make_plan() {
-	enabled=$(setting channels.telegram.enabled) || return
 	plan=
 	[ "$role" = gateway ] || plan=agent
 	[ -z "$provisions" ] || plan="provision_$role${plan:+ $plan}"
@@ -434,10 +448,11 @@ end_chain() { # chain
 # SIGHUP: the log anew, and every chain with the configuration of now.
 reload() {
 	[ -z "$logfile" ] || exec 2>>"$logfile"
-	if ! provision || ! ask_openclaw config check >/dev/null || ! make_plan; then
+	if ! prepare; then
 		log error 'the configuration is wrong; everything goes on with the old one'
 		return
 	fi
+	make_plan
 	log info 'the chains start again, each after its running turns'
 	for one in $CHAINS; do
 		# it told us, or sees the same without us
@@ -481,7 +496,7 @@ supervise() {
 	open_words
 	trap 'echo term >&3' TERM INT
 	trap 'echo hup >&3' HUP
-	make_plan || exit
+	make_plan
 	look_after_chains
 	log info "is up: ${plan:-no chain} (role $role, state $state)"
 	until [ -z "$alive" ] && [ -n "$failure" ]; do
@@ -602,8 +617,7 @@ OC_STATE=$state
 export PATH OC_STATE
 [ -z "$only" ] || run_chain "$only"
 [ -z "$logfile" ] || exec 2>>"$logfile" || die 73 "$logfile: cannot be written"
-provision || exit
-ask_openclaw config check >/dev/null || exit
+prepare || exit
 take_locks
 log info "nothing listens on port $port in this version"
 supervise

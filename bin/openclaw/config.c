@@ -14,7 +14,7 @@ print_help(void)
 {
 	puts("usage: openclaw config check [-c FILE]\n"
 	     "       openclaw config show [-c FILE]\n"
-	     "       openclaw config get [-c FILE] KEY...\n"
+	     "       openclaw config get [-r] [-c FILE] KEY...\n"
 	     "\n"
 	     "check: reads the configuration and compiles its rules; every "
 	     "problem is a line\n"
@@ -24,24 +24,33 @@ print_help(void)
 	     "       secrets: those come from the environment.\n"
 	     "get:   prints the values of keys (tools.exec.policy), each on a "
 	     "line of its own, and\n"
-	     "       each element of a list.\n"
+	     "       each element of a list.  With -r the rules are checked "
+	     "first.\n"
 	     "\n"
 	     "See openclaw.yaml(5).");
 }
 
 static int
-check(const struct config *config)
+check_rules(const struct config *config)
 {
 	struct buf problems = {0};
-	jv models = config_models(config);
 	bool good = config_check_rules(config, &problems);
 
-	if (!good) {
+	if (!good)
 		fputs(buf_string(&problems), stderr);
-		buf_free(&problems);
-		jv_free(models);
-		return EX_CONFIG;
-	}
+	buf_free(&problems);
+	return good ? EX_OK : EX_CONFIG;
+}
+
+static int
+check(const struct config *config)
+{
+	jv models;
+	int status = check_rules(config);
+
+	if (status != EX_OK)
+		return status;
+	models = config_models(config);
 	printf("%s: good\nmodels:",
 	    config->path != NULL ? config->path : "built-in defaults");
 	for (int i = 0, n = json_length(models); i < n; i++) {
@@ -52,7 +61,6 @@ check(const struct config *config)
 	}
 	printf("\nworkspace: %s\n", config_string(config, "workspace"));
 	jv_free(models);
-	buf_free(&problems);
 	return EX_OK;
 }
 
@@ -101,12 +109,14 @@ command_config(int argc, char **argv)
 {
 	const char *config_file = NULL, *verb;
 	struct config config;
+	bool rules = false;
 	int option, status;
 
 	/* the verb stands before the options or after them */
-	while ((option = getopt(argc, argv, "c:h")) != -1) {
+	while ((option = getopt(argc, argv, "c:hr")) != -1) {
 		switch (option) {
 		case 'c': config_file = optarg; break;
+		case 'r': rules = true; break;
 		case 'h': print_help(); return EX_OK;
 		default: usage_error("unknown option");
 		}
@@ -123,7 +133,9 @@ command_config(int argc, char **argv)
 		status = check(&config);
 	else if (strcmp(verb, "show") == 0)
 		status = show(&config);
-	while (optind < argc)
+	else if (rules)
+		status = check_rules(&config);
+	while (status == EX_OK && optind < argc)
 		get(&config, argv[optind++]);
 	config_free(&config);
 	if (fflush(stdout) != 0)
