@@ -90,6 +90,16 @@ url_wrong(const char *text)
 }
 
 static const char *
+url_path_wrong(const char *text)
+{
+	if (*text != '/' || text[1] == '\0' || strstr(text, "//") != NULL ||
+	    text[strspn(text, LOWER UPPER DIGIT "/._~-")] != '\0')
+		return "a path that begins with /, of letters, digits and "
+		       "`/._~-`";
+	return NULL;
+}
+
+static const char *
 id_wrong(const char *text)
 {
 	if (*text == '@')
@@ -126,6 +136,7 @@ config_text_wrong(enum schema_type type, const char *text)
 		return "one line of at most 4,096 bytes that is not empty";
 	switch (type) {
 	case SCHEMA_URL: return url_wrong(text);
+	case SCHEMA_URL_PATH: return url_path_wrong(text);
 	case SCHEMA_ID: return id_wrong(text);
 	case SCHEMA_NAME:
 		if (strcmp(text, "local") == 0)

@@ -112,6 +112,8 @@ static const struct schema_key key[] = {
 {TELEGRAM ".media_bytes", SCHEMA_INT, DEFAULT("20971520"), RANGE(0, ANY_MAX)},
 {TELEGRAM ".progress", SCHEMA_BOOL, DEFAULT("true")},
 {TELEGRAM ".poll_timeout_s", SCHEMA_INT, DEFAULT("30"), RANGE(0, 50)},
+{TELEGRAM ".webhook.url", SCHEMA_URL, DEFAULT("null")},
+{TELEGRAM ".webhook.path", SCHEMA_URL_PATH, DEFAULT("null")},
 {TELEGRAM ".groups", SCHEMA_MAP, .keys = SCHEMA_ID},
 {TELEGRAM ".groups.*.require_mention", SCHEMA_BOOL, DEFAULT("null")},
 {TELEGRAM ".groups.*.allow_from", SCHEMA_LIST, DEFAULT("null")},

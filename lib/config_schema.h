@@ -23,6 +23,7 @@ enum schema_type {
 	SCHEMA_VARIABLE,      /* the name of an environment variable */
 	SCHEMA_TOOL_VARIABLE, /* the same, and none of our secrets */
 	SCHEMA_PATH,          /* absolute, or beginning with ~/ */
+	SCHEMA_URL_PATH,      /* /a/b, as it stands in a request */
 	SCHEMA_RULE,          /* jq; it is compiled by whoever uses it */
 	SCHEMA_ID,            /* of a person or chat: digits, as a string */
 	SCHEMA_HOST,          /* host, address, CIDR, or host:port */

@@ -35,6 +35,12 @@ ledger_add(struct ledger *ledger, int64_t id)
 	return true;
 }
 
+bool
+ledger_knows(const struct ledger *ledger, int64_t id)
+{
+	return find(ledger, id) != NULL;
+}
+
 void
 ledger_done(struct ledger *ledger, int64_t id)
 {
@@ -44,6 +50,21 @@ ledger_done(struct ledger *ledger, int64_t id)
 		return;
 	entry->done = true;
 	ledger->waiting--;
+}
+
+bool
+ledger_take_done(struct ledger *ledger, int64_t *id)
+{
+	for (size_t i = 0; i < ledger->count; i++) {
+		if (!ledger->entry[i].done)
+			continue;
+		*id = ledger->entry[i].id;
+		ledger->count--;
+		memmove(ledger->entry + i, ledger->entry + i + 1,
+		    (ledger->count - i) * sizeof ledger->entry[0]);
+		return true;
+	}
+	return false;
 }
 
 int64_t

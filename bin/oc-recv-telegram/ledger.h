@@ -23,7 +23,14 @@ struct ledger {
 void ledger_free(struct ledger *ledger);
 /* False when it came before and no offset was taken that passes it. */
 bool ledger_add(struct ledger *ledger, int64_t id);
+bool ledger_knows(const struct ledger *ledger, int64_t id);
 void ledger_done(struct ledger *ledger, int64_t id);
+
+/*
+ * For updates that did not come by getUpdates: takes one that is done out of
+ * the ledger.  False when there is none; the offset stays as it is.
+ */
+bool ledger_take_done(struct ledger *ledger, int64_t *id);
 
 /*
  * The offset for the next getUpdates; 0: none.  What it passes is forgotten,

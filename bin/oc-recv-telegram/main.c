@@ -1,10 +1,11 @@
 /*
  * oc-recv-telegram - messages from Telegram become turns
  *
- * Asks the Bot API for updates and writes a turn for each message of somebody
- * who is let in, to a program that runs beside it (after --) and answers with
- * the turn's id once the turn is safe, or else to standard output.  Telegram
- * is told that an update arrived only then.
+ * Asks the Bot API for updates, or picks up those that came to the webhook of
+ * oc-recv-http, and writes a turn for each message of somebody who is let in,
+ * to a program that runs beside it (after --) and answers with the turn's id
+ * once the turn is safe, or else to standard output.  Telegram is told that an
+ * update arrived only then.
  */
 #include <errno.h>
 #include <poll.h>
@@ -28,11 +29,13 @@
 #include "ledger.h"
 #include "log.h"
 #include "notice.h"
+#include "pickup.h"
 #include "poller.h"
 #include "secret.h"
 #include "sink.h"
 #include "store.h"
 #include "telegram.h"
+#include "updates.h"
 
 enum {
 	CLOSE_MS = 10 * 1000, /* for the program's last answers */
@@ -50,6 +53,8 @@ struct receiver {
 	struct collect *collect;
 	struct sink *sink;
 	struct poller *poller;
+	struct pickup *pickup;
+	char *webhook_secret; /* NULL: updates are asked for */
 };
 
 static void
@@ -145,6 +150,15 @@ on_update(jv ref_update, void *arg)
 	update_free(&update);
 }
 
+/* What a webhook took comes first: those updates are the older ones. */
+static bool
+is_held(void *arg)
+{
+	const struct receiver *r = arg;
+
+	return !pickup_is_over(r->pickup);
+}
+
 static void
 on_confirmed(const char *id, void *arg)
 {
@@ -171,15 +185,20 @@ time_left(const struct receiver *r)
 	at = sooner(at, notices_deadline(r->notices));
 	at = sooner(at, collect_deadline(r->collect));
 	at = sooner(at, store_deadline(r->store));
+	if (r->bot.id != 0)
+		at = sooner(at, pickup_deadline(r->pickup));
 	return at < 0 ? -1 : at <= now ? 0 : at - now;
 }
 
 /* Everything that can be done without waiting. */
 static void
-work(struct receiver *r, struct http *http)
+work(struct receiver *r, struct http *http, bool woken)
 {
 	int64_t save_at = store_deadline(r->store);
 
+	/* who we are decides what is meant for us */
+	if (r->bot.id != 0)
+		pickup_work(r->pickup, woken);
 	inbox_work(r->inbox);
 	collect_work(r->collect);
 	poller_work(r->poller);
@@ -194,15 +213,20 @@ work(struct receiver *r, struct http *http)
 static void
 run(struct receiver *r, struct http *http, int signals)
 {
-	struct pollfd fds[SINK_POLLFDS + 1];
+	struct pollfd fds[SINK_POLLFDS + 2];
+	bool woken = false;
 
 	for (;;) {
-		work(r, http);
+		work(r, http, woken);
 		fds[SINK_POLLFDS] =
 		    (struct pollfd){.fd = signals, .events = POLLIN};
+		fds[SINK_POLLFDS + 1] = pickup_pollfd(r->pickup);
+		if (r->bot.id == 0)
+			fds[SINK_POLLFDS + 1].fd = -1;
 		sink_prepare(r->sink, fds);
-		http_run(http, fds, SINK_POLLFDS + 1, time_left(r));
+		http_run(http, fds, SINK_POLLFDS + 2, time_left(r));
 		sink_work(r->sink, fds);
+		woken = fds[SINK_POLLFDS + 1].revents != 0;
 		if (fds[SINK_POLLFDS].revents != 0)
 			break;
 	}
@@ -241,10 +265,46 @@ take_token(void)
 	return token;
 }
 
+/* NULL: there is no webhook. */
+static char *
+take_webhook_secret(const struct config *config)
+{
+	jv url = config_get(config, "channels.telegram.webhook.url");
+	char *secret = json_is_string(url) ? updates_take_secret() : NULL;
+
+	jv_free(url);
+	return secret;
+}
+
 static bool
 is_shared(const struct config *config, const char *key)
 {
 	return strcmp(config_string(config, key), "shared") == 0;
+}
+
+static void
+open_poller(struct receiver *r, const struct config *config)
+{
+	jv url = config_get(config, "channels.telegram.webhook.url");
+	bool webhook = json_is_string(url);
+
+	r->pickup = pickup_new(&(struct pickup_setup){.ledger = &r->ledger,
+	    .update = on_update,
+	    .arg = r,
+	    .follow = webhook});
+	r->poller = poller_new(&(struct poller_setup){.telegram = r->telegram,
+	    .ledger = &r->ledger,
+	    .store = r->store,
+	    .bot = &r->bot,
+	    .timeout_s = config_int(config, "channels.telegram.poll_timeout_s"),
+	    .webhook =
+		webhook ? config_string(config, "channels.telegram.webhook.url")
+			: NULL,
+	    .webhook_secret = r->webhook_secret,
+	    .held = is_held,
+	    .update = on_update,
+	    .arg = r});
+	jv_free(url);
 }
 
 static void
@@ -264,13 +324,7 @@ receiver_open(struct receiver *r, const struct config *config,
 	    &(struct compose_sessions){
 		.dm_shared = is_shared(config, "sessions.dm"),
 		.group_shared = is_shared(config, "sessions.group")});
-	r->poller = poller_new(&(struct poller_setup){.telegram = r->telegram,
-	    .ledger = &r->ledger,
-	    .store = r->store,
-	    .bot = &r->bot,
-	    .timeout_s = config_int(config, "channels.telegram.poll_timeout_s"),
-	    .update = on_update,
-	    .arg = r});
+	open_poller(r, config);
 	free(workspace);
 }
 
@@ -281,7 +335,10 @@ receiver_close(struct receiver *r)
 	poller_free(r->poller);
 	notices_free(r->notices);
 	sink_close(r->sink, CLOSE_MS);
-	store_set_offset(r->store, ledger_take_offset(&r->ledger));
+	/* of updates that did not come by getUpdates it has no offset */
+	if (pickup_is_over(r->pickup))
+		store_set_offset(r->store, ledger_take_offset(&r->ledger));
+	pickup_free(r->pickup);
 	store_free(r->store);
 	inbox_free(r->inbox);
 	collect_free(r->collect);
@@ -313,6 +370,7 @@ main(int argc, char *argv[])
 	signals = catch_signals();
 	config_load(&config, config_path);
 	token = take_token();
+	receiver.webhook_secret = take_webhook_secret(&config);
 	secret_scrub_environment();
 	child_find_siblings();
 	http = http_new();
@@ -324,6 +382,7 @@ main(int argc, char *argv[])
 	run(&receiver, http, signals);
 
 	receiver_close(&receiver);
+	secret_free(receiver.webhook_secret);
 	http_free(http);
 	config_free(&config);
 	close(signals);

@@ -18,6 +18,7 @@ enum {
 	ANSWER_SLACK_MS = 15 * 1000, /* beyond the poll's own time */
 	UPDATES_MAX = 100,           /* what one answer holds at most */
 	TELL_EVERY = 20,             /* failures in a row */
+	INFO_MS = 60 * 1000,         /* between two looks at the webhook */
 	OFFSET_AGE_MS = 5 * 24 * 3600 * 1000, /* see store_bot */
 };
 
@@ -32,6 +33,7 @@ struct poller {
 	int64_t pace;               /* it waits for what is not safe; 0: not */
 	unsigned failures;          /* in a row */
 	enum telegram_outcome failure; /* the last one */
+	int64_t told_at; /* the last failure of the webhook that was told */
 	bool began;
 };
 
@@ -164,6 +166,54 @@ on_me(const struct telegram_answer *answer, void *arg)
 	succeeded(poller);
 }
 
+/* ---- a webhook */
+
+/* What Telegram says of it, once; it goes on trying by itself. */
+static void
+tell_webhook(struct poller *poller, jv ref_info)
+{
+	int64_t at = json_get_int(ref_info, "last_error_date", 0);
+	const char *why = json_get_string(ref_info, "last_error_message", "");
+	int64_t waiting = json_get_int(ref_info, "pending_update_count", 0);
+	char *problem;
+
+	if (at == 0 || at == poller->told_at)
+		return;
+	poller->told_at = at;
+	problem = xasprintf("Telegram cannot deliver to the webhook: %s "
+			    "(%" PRId64 " updates wait there)",
+	    why, waiting);
+	log_warn("%s", problem);
+	store_set_problem(poller->setup.store, problem);
+	free(problem);
+}
+
+static void
+on_info(const struct telegram_answer *answer, void *arg)
+{
+	struct poller *poller = arg;
+
+	poller->call = NULL;
+	if (answer->outcome != TELEGRAM_OK) {
+		failed(poller, answer);
+		return;
+	}
+	succeeded(poller);
+	store_polled(poller->setup.store);
+	tell_webhook(poller, answer->result);
+	poller->at = clock_mono_ms() + INFO_MS;
+	if (strcmp(json_get_string(answer->result, "url", ""),
+		poller->setup.webhook) != 0) {
+		log_warn("someone else has changed the webhook of this bot; "
+			 "it is set anew");
+		poller->step = STEP_WEBHOOK;
+	} else if (!poller->began) {
+		log_info("updates for @%s (%" PRId64 ") come by the webhook",
+		    poller->setup.bot->username, poller->setup.bot->id);
+		poller->began = true;
+	}
+}
+
 static void
 on_webhook(const struct telegram_answer *answer, void *arg)
 {
@@ -242,6 +292,18 @@ command_list(void)
 	return list;
 }
 
+static jv
+allowed_updates(void)
+{
+	static const char *const kinds[] = {"message", "edited_message",
+	    "channel_post", "callback_query", "my_chat_member"};
+	jv allowed = json_array();
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		allowed = json_append_string(allowed, kinds[i]);
+	return allowed;
+}
+
 /*
  * Asks for long only when all that came is safe: what is not would be
  * answered again at once.
@@ -249,17 +311,13 @@ command_list(void)
 static void
 ask_updates(struct poller *poller)
 {
-	static const char *const kinds[] = {"message", "edited_message",
-	    "channel_post", "callback_query", "my_chat_member"};
 	struct ledger *ledger = poller->setup.ledger;
 	bool probe = !poller->began || poller->failures != 0;
 	int64_t offset = ledger_take_offset(ledger), timeout;
-	jv params = json_object(), allowed = json_array();
+	jv params = json_object();
 
 	timeout = probe || ledger_waits(ledger) ? 0 : poller->setup.timeout_s;
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-		allowed = json_append_string(allowed, kinds[i]);
-	params = json_set(params, "allowed_updates", allowed);
+	params = json_set(params, "allowed_updates", allowed_updates());
 	params = json_set_int(params, "timeout", timeout);
 	params = json_set_int(params, "limit", UPDATES_MAX);
 	if (offset != 0 &&
@@ -276,6 +334,19 @@ ask_updates(struct poller *poller)
 	    params);
 }
 
+/* Where updates are to be sent; NULL: nowhere, they are asked for. */
+static jv
+webhook_params(const struct poller_setup *setup)
+{
+	jv params = json_set_bool(json_object(), "drop_pending_updates", false);
+
+	if (setup->webhook == NULL)
+		return params;
+	params = json_set_string(params, "url", setup->webhook);
+	params = json_set_string(params, "secret_token", setup->webhook_secret);
+	return json_set(params, "allowed_updates", allowed_updates());
+}
+
 static void
 ask(struct poller *poller)
 {
@@ -288,9 +359,12 @@ ask(struct poller *poller)
 		request.done = on_me;
 		break;
 	case STEP_WEBHOOK:
-		request.method = "deleteWebhook";
+		request.method = poller->setup.webhook != NULL
+				     ? "setWebhook"
+				     : "deleteWebhook";
 		request.done = on_webhook;
-		params = json_set_bool(params, "drop_pending_updates", false);
+		jv_free(params);
+		params = webhook_params(&poller->setup);
 		break;
 	case STEP_COMMANDS:
 		request.method = "setMyCommands";
@@ -298,6 +372,11 @@ ask(struct poller *poller)
 		params = json_set(params, "commands", command_list());
 		break;
 	case STEP_POLL:
+		if (poller->setup.webhook != NULL) {
+			request.method = "getWebhookInfo";
+			request.done = on_info;
+			break;
+		}
 		jv_free(params);
 		ask_updates(poller);
 		return;
@@ -305,10 +384,17 @@ ask(struct poller *poller)
 	poller->call = telegram_ask(poller->setup.telegram, &request, params);
 }
 
+static bool
+is_held(const struct poller *poller)
+{
+	return poller->step == STEP_POLL && poller->setup.webhook == NULL &&
+	       poller->setup.held(poller->setup.arg);
+}
+
 int64_t
 poller_deadline(const struct poller *poller)
 {
-	return poller->call == NULL ? poller->at : -1;
+	return poller->call == NULL && !is_held(poller) ? poller->at : -1;
 }
 
 void
@@ -320,6 +406,7 @@ poller_work(struct poller *poller)
 		poller->pace = 0;
 		poller->at = clock_mono_ms();
 	}
-	if (poller->call == NULL && clock_mono_ms() >= poller->at)
+	if (poller->call == NULL && !is_held(poller) &&
+	    clock_mono_ms() >= poller->at)
 		ask(poller);
 }

@@ -12,6 +12,10 @@
  * Asks for updates, for ever: getMe, deleteWebhook, setMyCommands, then
  * getUpdates.  It waits for what is not safe yet before it asks for long, and
  * after a failure as long as its kind demands.
+ *
+ * With a webhook it has Telegram send them there instead: getMe, setWebhook,
+ * setMyCommands, then now and then getWebhookInfo, to learn whether they
+ * arrive.
  */
 struct poller;
 
@@ -21,6 +25,9 @@ struct poller_setup {
 	struct store *store;
 	struct bot *bot; /* filled in by getMe */
 	int64_t timeout_s;
+	const char *webhook, *webhook_secret; /* NULL: getUpdates */
+	/* While it holds no updates are asked for. */
+	bool (*held)(void *arg);
 	/* Each update as it came; it may be there for the second time. */
 	void (*update)(jv ref_update, void *arg);
 	void *arg;

@@ -37,6 +37,7 @@ if __name__ == "__main__":
 from fake.telegram_methods import (  # noqa: E402
     PARAMETERS, Methods, Upload, integer, structure)
 from fake.telegram_text import Refused  # noqa: E402
+from fake.telegram_webhook import Webhook  # noqa: E402
 
 TOKEN = "7001:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 ADA = {"id": 42, "is_bot": False, "first_name": "Ada", "username": "ada"}
@@ -125,7 +126,7 @@ class Server(ThreadingHTTPServer):
         super().handle_error(request, client_address)
 
 
-class Telegram(Methods):
+class Telegram(Webhook, Methods):
     def __init__(self, token=TOKEN, port=0, rates=False, username="claw_bot"):
         self.token, self.rates = token, rates
         self.me = {"id": int(token.partition(":")[0]), "is_bot": True,
@@ -133,7 +134,7 @@ class Telegram(Methods):
         self.calls, self.sent, self.complaints = [], [], []
         self.pending, self.chats, self.files = [], {}, {}
         self.blocked, self.migrated, self.callbacks = set(), {}, set()
-        self.commands, self.webhook, self.allowed = [], "", None
+        self.commands, self.allowed = [], None
         self.faults, self.times = [], {}
         self.update_id, self.poller = 880000, None
         self.changed = threading.Condition()
@@ -147,6 +148,7 @@ class Telegram(Methods):
 
     def start(self):
         self.serving.start()
+        self.start_webhook()
         return self
 
     def stop(self):

@@ -71,20 +71,6 @@ class Methods:
     def do_getMe(self, params):
         return self.me
 
-    def do_deleteWebhook(self, params):
-        self.webhook = ""
-        if params.get("drop_pending_updates") in (True, "true"):
-            self.pending.clear()
-        return True
-
-    def do_setWebhook(self, params):
-        self.webhook = params.get("url", "")
-        return True
-
-    def do_getWebhookInfo(self, params):
-        return {"url": self.webhook, "has_custom_certificate": False,
-                "pending_update_count": len(self.pending)}
-
     def do_setMyCommands(self, params):
         commands = structure(params, "commands", list) or []
         if len(commands) > 100:

@@ -72,6 +72,28 @@ test_numbers_that_begin_anew(void **state)
 	ledger_free(&ledger);
 }
 
+static void
+test_updates_that_did_not_come_by_asking(void **state)
+{
+	struct ledger ledger = {.offset = 50};
+	int64_t id = 0;
+
+	(void)state;
+	assert_true(ledger_add(&ledger, 100));
+	assert_true(ledger_add(&ledger, 101));
+	assert_false(ledger_take_done(&ledger, &id));
+	ledger_done(&ledger, 101);
+	assert_true(ledger_take_done(&ledger, &id));
+	assert_int_equal(id, 101);
+	assert_false(ledger_knows(&ledger, 101));
+	assert_true(ledger_knows(&ledger, 100));
+	ledger_done(&ledger, 100);
+	assert_true(ledger_take_done(&ledger, &id));
+	assert_false(ledger_waits(&ledger));
+	assert_int_equal(ledger_take_offset(&ledger), 50);
+	ledger_free(&ledger);
+}
+
 int
 main(void)
 {
@@ -81,6 +103,7 @@ main(void)
 		test_what_is_done_is_known_until_an_offset_passes_it),
 	    cmocka_unit_test(test_done_twice_or_never_added),
 	    cmocka_unit_test(test_numbers_that_begin_anew),
+	    cmocka_unit_test(test_updates_that_did_not_come_by_asking),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
