@@ -279,14 +279,24 @@ take_lines(struct usage_reader *reader, void (*each)(void *arg, jv ref_line),
 	buf_drop(buf, from);
 }
 
+bool
+usage_read_some(struct usage_reader *reader,
+    void (*each)(void *arg, jv ref_line), void *arg)
+{
+	if (reader->fd < 0 && reader->path != NULL)
+		reader->fd = open(reader->path, O_RDONLY | O_CLOEXEC);
+	if (reader->fd < 0 ||
+	    buf_read(&reader->buf, reader->fd, READ_SIZE) <= 0)
+		return false;
+	take_lines(reader, each, arg);
+	return true;
+}
+
 const struct usage_total *
 usage_read(struct usage_reader *reader, void (*each)(void *arg, jv ref_line),
     void *arg)
 {
-	if (reader->fd < 0 && reader->path != NULL)
-		reader->fd = open(reader->path, O_RDONLY | O_CLOEXEC);
-	while (reader->fd >= 0 &&
-	       buf_read(&reader->buf, reader->fd, READ_SIZE) > 0)
-		take_lines(reader, each, arg);
+	while (usage_read_some(reader, each, arg))
+		continue;
 	return &reader->total;
 }

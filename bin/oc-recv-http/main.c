@@ -26,6 +26,7 @@
 #include "server.h"
 #include "state.h"
 #include "submit.h"
+#include "viewer.h"
 #include "wait.h"
 #include "xalloc.h"
 
@@ -319,6 +320,7 @@ main(int argc, char **argv)
 	struct submit *submit;
 	struct wait *wait;
 	struct probes *probes;
+	struct viewer *viewer;
 	struct auth *auth;
 
 	log_init("oc-recv-http");
@@ -339,12 +341,14 @@ main(int argc, char **argv)
 	submit = submit_new(base, optind < argc ? argv + optind : NULL);
 	wait = wait_new(base);
 	probes = probes_init(server, submit);
+	viewer = viewer_new(server, wait);
 
 	run(base,
 	    &(struct stopper){
 		.server = server, .base = base, .drain_s = options.drain_s});
 
 	server_free(server);
+	viewer_free(viewer);
 	probes_free(probes);
 	wait_free(wait);
 	submit_free(submit);
