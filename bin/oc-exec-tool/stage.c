@@ -1,17 +1,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "calls.h"
 #include "clock.h"
 #include "io.h"
-#include "json.h"
 #include "process.h"
 #include "stage.h"
-#include "turn.h"
 #include "xalloc.h"
 
 enum {
@@ -20,36 +17,61 @@ enum {
 	TICK_MS = 1000,          /* a look at the deadlines of hung wardens */
 };
 
-/* A stop that waits until the turns that it ends are written. */
-struct stop {
-	TAILQ_ENTRY(stop) link;
-	struct record record;
-};
-TAILQ_HEAD(stop_list, stop);
-
 struct stage {
 	struct tools *tools;
-	size_t parallel, in_flight;
-	struct held_list held;
-	size_t held_count;
+	size_t parallel;
+	struct toolstage *turns;
 	struct call_list waiting, running;
 	size_t running_count;
-	struct stop_list stops;
 	int64_t strays_until; /* processes may have outlived a warden */
 };
+
+/* ---- calls */
+
+static const void *
+find(void *arg, const char *name)
+{
+	bool dry;
+
+	(void)arg;
+	return tool_find(name, &dry);
+}
+
+static void
+add(void *arg, struct toolstage_call *of)
+{
+	struct stage *stage = arg;
+	struct call *call = call_new(of);
+
+	TAILQ_INSERT_TAIL(&stage->waiting, call, link);
+}
+
+static void
+stop(void *arg, struct toolstage_call *of)
+{
+	struct stage *stage = arg;
+	struct call *call = of->work;
+
+	if (call->running) {
+		task_stop(&call->run.task, TASK_STOP_PERSON);
+		return;
+	}
+	TAILQ_REMOVE(&stage->waiting, call, link);
+	call_refuse(call, "stopped by the person");
+}
 
 struct stage *
 stage_new(struct tools *tools, size_t parallel, size_t in_flight)
 {
 	struct stage *stage = xcalloc(1, sizeof *stage);
+	struct toolstage_hooks hooks = {
+	    .find = find, .add = add, .stop = stop, .arg = stage};
 
 	stage->tools = tools;
 	stage->parallel = parallel;
-	stage->in_flight = in_flight;
-	TAILQ_INIT(&stage->held);
+	stage->turns = toolstage_new(&hooks, in_flight);
 	TAILQ_INIT(&stage->waiting);
 	TAILQ_INIT(&stage->running);
-	TAILQ_INIT(&stage->stops);
 	/* what outlives a warden that was killed becomes ours, not init's */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return stage;
@@ -58,55 +80,8 @@ stage_new(struct tools *tools, size_t parallel, size_t in_flight)
 void
 stage_free(struct stage *stage)
 {
+	toolstage_free(stage->turns);
 	free(stage);
-}
-
-/* ---- turns and their calls */
-
-/* Whether a stop is for a turn that is held. */
-static bool
-is_for(const struct stop *stop, const struct held *held)
-{
-	return turn_stop_is_for(
-	    stop->record.value, turn_id(held->turn), turn_session(held->turn));
-}
-
-/* Passes on the stops that no held turn keeps back any more. */
-static void
-release_stops(struct stage *stage)
-{
-	struct stop *stop, *next;
-
-	for (stop = TAILQ_FIRST(&stage->stops); stop != NULL; stop = next) {
-		struct held *held;
-		bool waits = false;
-
-		next = TAILQ_NEXT(stop, link);
-		for (held = TAILQ_FIRST(&stage->held); held != NULL;
-		     held = TAILQ_NEXT(held, link))
-			waits = waits || (held->stopped && is_for(stop, held));
-		if (waits)
-			continue;
-		TAILQ_REMOVE(&stage->stops, stop, link);
-		record_forward(&stop->record);
-		record_free(&stop->record);
-		free(stop);
-	}
-}
-
-/* A call is done: so is its turn, if it was the last one. */
-static void
-settle(struct stage *stage, struct call *call)
-{
-	struct held *held = call->held;
-
-	if (--held->open != 0)
-		return;
-	TAILQ_REMOVE(&stage->held, held, link);
-	stage->held_count--;
-	held_write(held);
-	held_free(held);
-	release_stops(stage);
 }
 
 static void
@@ -117,105 +92,11 @@ start_waiting(struct stage *stage)
 	while (stage->running_count < stage->parallel &&
 	       (call = TAILQ_FIRST(&stage->waiting)) != NULL) {
 		TAILQ_REMOVE(&stage->waiting, call, link);
-		call_start(call, stage->tools);
-		if (call->state == CALL_RUNNING) {
-			TAILQ_INSERT_TAIL(&stage->running, call, link);
-			stage->running_count++;
-		} else {
-			settle(stage, call);
-		}
-	}
-}
-
-/*
- * Ends the calls of the turns that a stop record is for.  The record goes on
- * once these turns have.
- */
-static void
-take_stop(struct stage *stage, struct record *record)
-{
-	struct stop *stop = xcalloc(1, sizeof *stop);
-	struct call *call, *next;
-	struct held *held;
-
-	stop->record = *record;
-	TAILQ_INSERT_TAIL(&stage->stops, stop, link);
-	for (held = TAILQ_FIRST(&stage->held); held != NULL;
-	     held = TAILQ_NEXT(held, link))
-		held->stopped = held->stopped || is_for(stop, held);
-	for (call = TAILQ_FIRST(&stage->running); call != NULL;
-	     call = TAILQ_NEXT(call, link))
-		if (call->held->stopped)
-			task_stop(&call->run.task, TASK_STOP_PERSON);
-	for (call = TAILQ_FIRST(&stage->waiting); call != NULL; call = next) {
-		next = TAILQ_NEXT(call, link);
-		if (!call->held->stopped)
+		if (!call_start(call, stage->tools))
 			continue;
-		TAILQ_REMOVE(&stage->waiting, call, link);
-		call_refuse(call, "stopped by the person");
-		settle(stage, call);
+		TAILQ_INSERT_TAIL(&stage->running, call, link);
+		stage->running_count++;
 	}
-	release_stops(stage);
-}
-
-/* A turn whose calls are not ours, or that has none: it goes on at once. */
-static void
-pass_on(struct record *record, const char *problem)
-{
-	bool changed;
-	jv turn;
-
-	turn = turn_complete(json_copy(record->value), &changed);
-	if (problem != NULL)
-		turn = turn_fail(turn, "bad_turn", problem, problem);
-	if (changed || problem != NULL) {
-		turn_write(turn);
-		return;
-	}
-	jv_free(turn);
-	record_forward(record);
-}
-
-static void
-take_turn(struct stage *stage, struct record *record)
-{
-	const char *problem = turn_check(record->value);
-	struct held *held = NULL;
-
-	if (problem == NULL && !turn_has_reply(record->value))
-		held = held_new(record->value);
-	if (held == NULL) {
-		pass_on(record, problem);
-		return;
-	}
-	TAILQ_INSERT_TAIL(&stage->held, held, link);
-	stage->held_count++;
-	for (size_t i = 0; i < held->count; i++)
-		TAILQ_INSERT_TAIL(&stage->waiting, &held->call[i], link);
-}
-
-static void
-take(struct stage *stage, struct record *record)
-{
-	if (turn_is_stop(record->value)) {
-		take_stop(stage, record);
-		return;
-	}
-	if (turn_is_turn(record->value))
-		take_turn(stage, record);
-	else
-		record_forward(record);
-	record_free(record);
-}
-
-/*
- * One turn more than in_flight is taken: an upstream that keeps to the limit
- * then never fills us, and a stop does not have to wait behind turns.
- */
-static bool
-has_room(const struct stage *stage)
-{
-	return stage->held_count <= stage->in_flight;
 }
 
 /* Takes what is there; false when the input has ended. */
@@ -223,13 +104,10 @@ static bool
 take_all(struct stage *stage, struct record_reader *input)
 {
 	enum record_status status = RECORD_AGAIN;
-	struct record record;
 
-	while (has_room(stage) &&
-	       (status = record_next(input, &record)) == RECORD_OK) {
-		take(stage, &record);
+	while (toolstage_has_room(stage->turns) &&
+	       (status = toolstage_take(stage->turns, input)) == RECORD_OK)
 		start_waiting(stage);
-	}
 	return status != RECORD_END;
 }
 
@@ -309,7 +187,6 @@ work(struct stage *stage, const struct pollfd *fds)
 			stage->strays_until =
 			    clock_mono_ms() + STRAY_GIVE_UP_MS;
 		call_finish(call);
-		settle(stage, call);
 	}
 	if (stage->strays_until != 0)
 		kill_strays(stage);
@@ -331,16 +208,18 @@ stage_run(struct stage *stage, struct record_reader *input)
 	    xcalloc(2 + stage->parallel * TASK_FDS, sizeof *fds);
 	bool more = true;
 
-	while (more || !TAILQ_EMPTY(&stage->held) || stage->strays_until != 0) {
+	while (more || !toolstage_is_empty(stage->turns) ||
+	       stage->strays_until != 0) {
 		size_t count;
 
 		if (more)
 			more = take_all(stage, input);
-		if (!more && TAILQ_EMPTY(&stage->held) &&
+		if (!more && toolstage_is_empty(stage->turns) &&
 		    stage->strays_until == 0)
 			break;
-		count =
-		    gather(stage, more && has_room(stage) ? input : NULL, fds);
+		count = gather(stage,
+		    more && toolstage_has_room(stage->turns) ? input : NULL,
+		    fds);
 		fds[count] = (struct pollfd){.fd = STDOUT_FILENO};
 		if (poll(fds, (nfds_t)count + 1, timeout(stage)) < 0)
 			continue;

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "../../../bin/oc-exec-tool/process.h"
+#include "process.h"
 #include "../../../bin/oc-exec-tool/warden.h"
 #include "buf.h"
 #include "child.h"

@@ -1,5 +1,5 @@
-#ifndef OC_EXEC_PROCESS_H
-#define OC_EXEC_PROCESS_H
+#ifndef OC_PROCESS_H
+#define OC_PROCESS_H
 
 #include <stddef.h>
 #include <sys/types.h>
