@@ -9,7 +9,7 @@ CC      = gcc
 DEPS_BUILD = gcc libc6-dev pkg-config libcurl4-openssl-dev libjq-dev \
 	libyaml-dev libssl-dev libbsd-dev libmd-dev libxml2-dev libseccomp-dev \
 	libmd4c-dev libevent-dev libwslay-dev libhiredis-dev
-DEPS_CHECK = libcmocka-dev openssl python3 python3-jsonschema jq valgrind \
+DEPS_CHECK = libcmocka-dev openssl python3 python3-jsonschema python3-yaml jq valgrind \
 	strace procps git redis-server chromium chromium-driver prometheus \
 	openssh-client openssh-server \
 	$(if $(shell command -v kubectl),,kubernetes-client) \
@@ -73,6 +73,7 @@ help:
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS (60)'
 	@echo 'make bench      speed and memory, beside a floor of the same minute'
 	@echo 'make chaos      the promises under misfortune, for CHAOS_SECONDS (3600)'
+	@echo 'make k8s-check  what is wrong in k8s/overlays, before it is applied'
 	@echo 'make install    to PREFIX (/usr/local), below DESTDIR; make uninstall'
 	@echo 'make dist       a tar file of the sources; make clean'
 
@@ -175,7 +176,8 @@ lint:
 	cppcheck -q --enable=warning,portability,performance --error-exitcode=1 \
 		--inline-suppr --suppressions-list=tests/cppcheck.supp \
 		--std=c11 -D_GNU_SOURCE -DOC_VERSION='""' -Ilib lib bin
-	shellcheck $(wildcard .ci/run bin/*/*.sh tests/fuzz/run share/first-run share/examples/*.sh)
+	shellcheck $(wildcard .ci/run bin/*/*.sh tests/fuzz/run share/first-run share/examples/*.sh \
+		k8s/seal k8s/image/install k8s/image/prepare k8s/image/finish k8s/options/jobs/*.sh)
 	mandoc -Tlint -W warning $(MANUALS)
 tidy:
 	clang-tidy --quiet $(wildcard lib/*.c bin/*/*.c) -- $(filter-out -W%,$(ALL_CFLAGS))
@@ -205,6 +207,10 @@ run: deps-build
 	@$(MAKE) --no-print-directory -s -j2 all
 	@B=$(B) share/first-run
 
+# With openclaw built, the configurations are checked, too.
+k8s-check:
+	@k8s/check
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/openclaw
 	install -m 755 $(PROGRAMS:%=$(B)/bin/%) $(SCRIPTS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
@@ -227,4 +233,4 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all help unit-tests check check-asan check-valgrind check-now fuzz-build fuzzers fuzz benchers \
-	bench lint tidy format deps deps-check deps-build run install uninstall dist clean
+	bench lint tidy format deps deps-check deps-build run k8s-check install uninstall dist clean
