@@ -99,6 +99,7 @@ static const struct schema_key key[] = {
 /* channels */
 {TELEGRAM ".enabled", SCHEMA_BOOL, DEFAULT("false")},
 {TELEGRAM ".api_root", SCHEMA_URL, DEFAULT(TEXT("https://api.telegram.org"))},
+{TELEGRAM ".reactions", SCHEMA_BOOL, DEFAULT("false")},
 {TELEGRAM ".dm_policy", SCHEMA_WORD, DEFAULT(TEXT("pairing")),
     .words = "pairing|allowlist|open|disabled"},
 {TELEGRAM ".allow_from", SCHEMA_LIST, DEFAULT("[]")},
@@ -138,6 +139,9 @@ static const struct schema_key key[] = {
 {"sessions.retention_days", SCHEMA_INT, DEFAULT("90"), RANGE(1, 36500)},
 {"sessions.archive_bytes", SCHEMA_INT, DEFAULT("1073741824"),
     RANGE(0, BYTES_MAX)},
+{"sessions.inbox_bytes", SCHEMA_INT, DEFAULT("2147483648"),
+    RANGE(0, BYTES_MAX)},
+{"sessions.unread_days", SCHEMA_INT, DEFAULT("7"), RANGE(1, 36500)},
 {"sessions.compact_tokens", SCHEMA_INT, DEFAULT("null"), RANGE(1000, ANY_MAX)},
 
 /* what is put in place at the start */

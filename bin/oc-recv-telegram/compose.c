@@ -206,6 +206,18 @@ add_others(struct buf *out, jv ref_message)
 	jv_free(contact);
 }
 
+static void
+add_reaction(struct buf *out, jv ref_reaction)
+{
+	jv list = json_get(ref_reaction, "new_reaction");
+	jv last = json_at(list, json_length(list) - 1);
+
+	add_line(out, "Reacted to your message",
+	    json_get_string(last, "emoji", "a picture"), "");
+	jv_free(last);
+	jv_free(list);
+}
+
 void
 compose_text(
     struct buf *out, const struct update *update, const struct bot *bot)
@@ -215,6 +227,10 @@ compose_text(
 
 	if (update->kind == UPDATE_BUTTON) {
 		buf_add_string(out, json_get_string(update->query, "data", ""));
+		return;
+	}
+	if (update->kind == UPDATE_REACTION) {
+		add_reaction(out, update->message);
 		return;
 	}
 	entity_text(&body, update->message, bot);

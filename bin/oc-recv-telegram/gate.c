@@ -109,6 +109,9 @@ gate_is_addressed(jv ref_config, const struct update *update,
 
 	if (update->is_private || update->kind == UPDATE_BUTTON)
 		return true;
+	/* whose message it is for is not told */
+	if (update->kind == UPDATE_REACTION)
+		return false;
 	group = group_of(ref_config, update->chat, former);
 	needs_mention = json_get_bool(group, "require_mention", needs_mention);
 	jv_free(group);

@@ -110,7 +110,8 @@ admit(struct receiver *r, const struct update *update, const char *former)
 	}
 	if (update->kind == UPDATE_BUTTON)
 		notices_button(r->notices, update);
-	else if (!edits_is_news(&r->edits, update) &&
+	else if (update->kind != UPDATE_REACTION &&
+		 !edits_is_news(&r->edits, update) &&
 		 update->kind == UPDATE_EDIT)
 		return false;
 	return true;
@@ -133,7 +134,8 @@ on_update(jv ref_update, void *arg)
 	switch (update.kind) {
 	case UPDATE_MESSAGE:
 	case UPDATE_EDIT:
-	case UPDATE_BUTTON: taken = admit(r, &update, former); break;
+	case UPDATE_BUTTON:
+	case UPDATE_REACTION: taken = admit(r, &update, former); break;
 	case UPDATE_MOVED:
 		log_info("group %s is now the supergroup %s", update.chat,
 		    update.moved_to);
@@ -297,6 +299,7 @@ open_poller(struct receiver *r, const struct config *config)
 	    .store = r->store,
 	    .bot = &r->bot,
 	    .timeout_s = config_int(config, "channels.telegram.poll_timeout_s"),
+	    .reactions = config_bool(config, "channels.telegram.reactions"),
 	    .webhook =
 		webhook ? config_string(config, "channels.telegram.webhook.url")
 			: NULL,

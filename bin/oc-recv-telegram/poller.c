@@ -293,7 +293,7 @@ command_list(void)
 }
 
 static jv
-allowed_updates(void)
+allowed_updates(const struct poller_setup *setup)
 {
 	static const char *const kinds[] = {"message", "edited_message",
 	    "channel_post", "callback_query", "my_chat_member"};
@@ -301,6 +301,8 @@ allowed_updates(void)
 
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		allowed = json_append_string(allowed, kinds[i]);
+	if (setup->reactions)
+		allowed = json_append_string(allowed, "message_reaction");
 	return allowed;
 }
 
@@ -317,7 +319,8 @@ ask_updates(struct poller *poller)
 	jv params = json_object();
 
 	timeout = probe || ledger_waits(ledger) ? 0 : poller->setup.timeout_s;
-	params = json_set(params, "allowed_updates", allowed_updates());
+	params = json_set(
+	    params, "allowed_updates", allowed_updates(&poller->setup));
 	params = json_set_int(params, "timeout", timeout);
 	params = json_set_int(params, "limit", UPDATES_MAX);
 	if (offset != 0 &&
@@ -344,7 +347,7 @@ webhook_params(const struct poller_setup *setup)
 		return params;
 	params = json_set_string(params, "url", setup->webhook);
 	params = json_set_string(params, "secret_token", setup->webhook_secret);
-	return json_set(params, "allowed_updates", allowed_updates());
+	return json_set(params, "allowed_updates", allowed_updates(setup));
 }
 
 static void

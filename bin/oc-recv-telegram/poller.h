@@ -1,6 +1,7 @@
 #ifndef OC_POLLER_H
 #define OC_POLLER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <jv.h>
 #include "ledger.h"
@@ -25,6 +26,7 @@ struct poller_setup {
 	struct store *store;
 	struct bot *bot; /* filled in by getMe */
 	int64_t timeout_s;
+	bool reactions;                       /* they are wanted, too */
 	const char *webhook, *webhook_secret; /* NULL: getUpdates */
 	/* While it holds no updates are asked for. */
 	bool (*held)(void *arg);

@@ -93,6 +93,23 @@ read_button(struct update *update, jv ref_update)
 	update->sender = json_get(update->query, "from");
 }
 
+/* An emoji was added; taking one back says nothing to us. */
+static void
+read_reaction(struct update *update, jv ref_update)
+{
+	jv old, new;
+
+	update->message = json_get(ref_update, "message_reaction");
+	update->sender = json_get(update->message, "user");
+	old = json_get(update->message, "old_reaction");
+	new = json_get(update->message, "new_reaction");
+	if (json_length(new) > json_length(old) ||
+	    (json_length(new) == 1 && json_length(old) == 1))
+		update->kind = UPDATE_REACTION;
+	jv_free(new);
+	jv_free(old);
+}
+
 static void
 read_kind(struct update *update, jv ref_update)
 {
@@ -109,6 +126,8 @@ read_kind(struct update *update, jv ref_update)
 	}
 	if (json_has(ref_update, "callback_query")) {
 		read_button(update, ref_update);
+	} else if (json_has(ref_update, "message_reaction")) {
+		read_reaction(update, ref_update);
 	} else if (json_has(ref_update, "my_chat_member")) {
 		update->kind = UPDATE_MEMBER;
 		update->message = json_get(ref_update, "my_chat_member");

@@ -22,11 +22,12 @@ struct bot {
 
 enum update_kind {
 	UPDATE_MESSAGE,
-	UPDATE_EDIT,    /* a message that was changed */
-	UPDATE_BUTTON,  /* a button under a message of ours */
-	UPDATE_MOVED,   /* a group became a supergroup */
-	UPDATE_MEMBER,  /* we were taken in, thrown out, blocked */
-	UPDATE_NOTHING, /* for nobody: a service message, another kind */
+	UPDATE_EDIT,     /* a message that was changed */
+	UPDATE_BUTTON,   /* a button under a message of ours */
+	UPDATE_REACTION, /* to a message; it was set, not taken back */
+	UPDATE_MOVED,    /* a group became a supergroup */
+	UPDATE_MEMBER,   /* we were taken in, thrown out, blocked */
+	UPDATE_NOTHING,  /* for nobody: a service message, another kind */
 };
 
 struct update {

@@ -29,6 +29,12 @@ struct day {
 	int64_t bytes;
 };
 
+/* Replies that nobody came for. */
+struct unread {
+	struct queue *queue;
+	int64_t before; /* ms */
+};
+
 static int64_t
 measure(const char *path)
 {
@@ -207,6 +213,51 @@ tidy_sessions(int64_t days_kept)
 	free(sessions);
 }
 
+static bool
+drop_if_old(void *arg, const char *name)
+{
+	const struct unread *unread = arg;
+	struct queue_file file;
+	char *id;
+
+	/* the arrival, in microseconds and three digits of sequence */
+	if (!queue_file_parse(&file, name) ||
+	    (int64_t)(strtoull(name, NULL, 10) / 1000000) >= unread->before)
+		return true;
+	id = xstrndup(file.name, file.name_length);
+	log_info("%s: the reply %s, which nobody came for, is dropped",
+	    queue_name(unread->queue), id);
+	(void)queue_move(
+	    unread->queue, QUEUE_DIR_NEW, name, QUEUE_DIR_DONE, id);
+	queue_forget(unread->queue, id);
+	free(id);
+	return true;
+}
+
+/*
+ * Replies to a terminal that was closed, and to those who put a turn by hand:
+ * nobody delivers them but who comes back for them.
+ */
+static void
+tidy_unread(int64_t days_kept)
+{
+	static const char *const names[] = {"out/terminal", "out/stdout"};
+	struct unread unread = {
+	    .before = clock_now_ms() - days_kept * DAY_S * 1000};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char *path = state_path("%s/new", names[i]);
+
+		if (access(path, F_OK) == 0) {
+			unread.queue = queue_open(names[i]);
+			queue_each(
+			    unread.queue, QUEUE_DIR_NEW, drop_if_old, &unread);
+			queue_free(unread.queue);
+		}
+		free(path);
+	}
+}
+
 void
 keep_tidy(const struct config *config, struct queue *queue)
 {
@@ -221,4 +272,6 @@ keep_tidy(const struct config *config, struct queue *queue)
 	tidy_turns(queue);
 	tidy_sessions(days);
 	approval_sweep();
+	tidy_unread(config_int(config, "sessions.unread_days"));
+	inbox_tidy(config, queue);
 }

@@ -78,6 +78,14 @@ int open_run(const struct config *config, struct queue *queue);
 /* Removes what the configuration does not want kept; looks once an hour. */
 void keep_tidy(const struct config *config, struct queue *queue);
 
+/* ---- keep_inbox.c */
+
+/*
+ * Removes the oldest files of the workspace's inbox, down to
+ * sessions.inbox_bytes, but for those that a turn which is not finished names.
+ */
+void inbox_tidy(const struct config *config, struct queue *queue);
+
 /* ---- list.c: for people; the exit status */
 
 int list_sessions(bool json);

@@ -190,26 +190,52 @@ finish_group(
 	return true;
 }
 
+/* What the person is told of a turn, or a reply, that is given up. */
+static jv
+compose_notice(jv ref_turn)
+{
+	jv notice = json_copy(ref_turn),
+	   compact = json_get(ref_turn, "compact");
+	const char *text =
+	    "I was cut off each time I worked on this message, so I have put "
+	    "it aside. What it asked for may have been done in part. Please "
+	    "tell whoever runs me.";
+
+	if (turn_has_reply(ref_turn)) {
+		notice = json_delete(notice, "reply");
+		text = "I have an answer for you that I could not deliver: I "
+		       "was cut off each time. It is put aside. Please tell "
+		       "whoever runs me.";
+	} else if (json_is_object(compact)) {
+		notice =
+		    json_set(notice, "channel", json_get(compact, "channel"));
+		notice = json_set(notice, "to", json_get(compact, "to"));
+		notice = json_delete(notice, "compact");
+		text = "I was cut off each time I tried to put what I remember "
+		       "of this conversation more briefly.";
+	}
+	jv_free(compact);
+	return turn_fail(notice, "given_up", "every attempt was cut off", text);
+}
+
 /*
  * The notice has an id of its own, since the turn may be tried again by hand
  * and answered after all.  The file's time, which a retry sets, tells one
- * giving up from the next.
+ * giving up from the next.  Of a notice that cannot be delivered there is
+ * none.
  */
 static void
 send_notice(struct queue *queue, const struct group *group)
 {
 	char *file = entry_file(group->entry[0]), *id;
 	struct stat st = {0};
-	jv notice = turn_fail(json_copy(group->turn), "given_up",
-	    "every attempt was cut off",
-	    "I was cut off each time I worked on this message, so I have put "
-	    "it aside. What it asked for may have been done in part. Please "
-	    "tell whoever runs me.");
+	jv notice = compose_notice(group->turn);
 
 	(void)fstatat(queue->fd[QUEUE_DIR_CUR], file, &st, 0);
 	id = xasprintf(
 	    "%s.given-up-%lld", turn_id(group->turn), (long long)st.st_mtime);
 	notice = json_set_string(notice, "id", id);
+	notice = json_set_bool(notice, "notice", true);
 	notice = json_delete(notice, "ids");
 	outbox_put(notice);
 	jv_free(notice);
@@ -225,8 +251,7 @@ give_up(struct queue *queue, struct lineup *lineup, struct group *group)
 		  "'oc-spool ls %s'",
 	    queue_name(queue), queue_id_of(group->turn), group->attempts,
 	    queue_name(queue));
-	if (turn_is_turn(group->turn) && !turn_has_reply(group->turn) &&
-	    !json_has(group->turn, "compact"))
+	if (turn_is_turn(group->turn) && !json_has(group->turn, "notice"))
 		send_notice(queue, group);
 	for (size_t i = 0; i < group->count; i++) {
 		struct entry *entry = group->entry[i];

@@ -27,7 +27,7 @@ enum {
 static const char suffix[] = ".ndjson";
 
 struct logs {
-	bool json;
+	bool json, live;
 	struct logs_source *sources; /* of turns that run */
 	jv seen;                     /* name of what was shown -> true */
 	int notify;
@@ -42,7 +42,8 @@ print_help(void)
 	     "calls and results,\n"
 	     "the reply.  First the last finished ones, then those that run.\n"
 	     "\n"
-	     "  -f        go on with what happens, until interrupted\n"
+	     "  -f        go on with what happens, also while a model speaks, "
+	     "until interrupted\n"
 	     "  -n TURNS  how many finished ones (default: 20)\n"
 	     "  --json    the lines of the journals, with the turn's id\n"
 	     "\n"
@@ -71,9 +72,30 @@ source_free(struct logs_source *source)
 {
 	close(source->reader.fd);
 	record_reader_free(&source->reader);
+	logs_live_free(source->live);
 	free(source->session);
 	free(source->name);
 	free(source);
+}
+
+/* A line of the journal, and what happened before it. */
+static void
+show_record(struct logs *logs, struct logs_source *source, jv ref_record)
+{
+	jv turn = json_get(ref_record, "turn");
+
+	if (json_is_object(turn)) {
+		free(source->session);
+		source->session =
+		    xstrdup(json_get_string(turn, "session", "local"));
+	}
+	if (source->live != NULL) {
+		logs_live_read(source->live, source,
+		    json_get_int(ref_record, "at", 0), logs->json);
+		logs_live_flush(source->live, source, ref_record);
+	}
+	logs_print(source, ref_record, logs->json);
+	jv_free(turn);
 }
 
 /* Shows what is new.  True when the turn has ended. */
@@ -88,19 +110,13 @@ source_read(struct logs *logs, struct logs_source *source)
 		;
 	source->reader.ended = false;
 	while (record_next(&source->reader, &record) == RECORD_OK) {
-		jv turn = json_get(record.value, "turn");
-
-		if (json_is_object(turn)) {
-			free(source->session);
-			source->session =
-			    xstrdup(json_get_string(turn, "session", "local"));
-		}
-		logs_print(source, record.value, logs->json);
+		show_record(logs, source, record.value);
 		ended = strcmp(json_get_string(record.value, "event", ""),
 			    "end") == 0;
-		jv_free(turn);
 		record_free(&record);
 	}
+	if (source->live != NULL && !ended)
+		logs_live_read(source->live, source, INT64_MAX, logs->json);
 	return ended;
 }
 
@@ -125,6 +141,8 @@ add_running(struct logs *logs, const char *name)
 	/* one that has ended stays there until it is in the archive */
 	if (!json_has(logs->seen, name) &&
 	    (source = source_open(path, name)) != NULL) {
+		if (logs->live)
+			source->live = logs_live_new(directory);
 		source->next = logs->sources;
 		logs->sources = source;
 		logs->seen = json_set_bool(logs->seen, name, true);
@@ -302,6 +320,7 @@ command_logs(int argc, char **argv)
 		usage_error("no arguments are taken");
 	if (state_directory() == NULL)
 		fatal(EX_CONFIG, "neither OC_STATE nor HOME is set");
+	logs.live = go_on;
 	if (go_on) {
 		lines_catch_signals();
 		logs.notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);

@@ -12,9 +12,8 @@
 
 enum { TEXT_SHOWN = 100, TIME_SIZE = 16 };
 
-/* The beginning of a text, on one line. */
-static void
-add_short(struct buf *out, const char *text)
+void
+logs_add_short(struct buf *out, const char *text)
 {
 	size_t length = strlen(text), start = out->length;
 	bool cut = length > TEXT_SHOWN;
@@ -37,7 +36,7 @@ add_call(struct buf *out, jv ref_call)
 	char *text = json_is_string(command) ? NULL : json_text(args);
 
 	buf_printf(out, "%s ", json_get_string(ref_call, "name", "?"));
-	add_short(out, text != NULL ? text : json_as_string(command, ""));
+	logs_add_short(out, text != NULL ? text : json_as_string(command, ""));
 	free(text);
 	jv_free(command);
 	jv_free(args);
@@ -55,7 +54,8 @@ add_attempts(struct buf *out, jv ref_step)
 		if (json_is_object(error)) {
 			buf_printf(
 			    out, " (%s: ", json_get_string(one, "model", "?"));
-			add_short(out, json_get_string(error, "message", ""));
+			logs_add_short(
+			    out, json_get_string(error, "message", ""));
 			buf_add_byte(out, ')');
 		}
 		jv_free(error);
@@ -88,7 +88,7 @@ add_tool(struct buf *out, jv ref_step)
 		buf_printf(
 		    out, ", exit %" PRId64, json_get_int(ref_step, "exit", 0));
 	buf_printf(out, ", %" PRId64 " ms: ", json_get_int(ref_step, "ms", 0));
-	add_short(out, json_get_string(ref_step, "output", ""));
+	logs_add_short(out, json_get_string(ref_step, "output", ""));
 }
 
 static void
@@ -101,7 +101,7 @@ add_end(struct buf *out, jv ref_record)
 	if (json_is_object(error))
 		buf_printf(
 		    out, "(%s) ", json_get_string(error, "class", "error"));
-	add_short(out, json_get_string(reply, "text", ""));
+	logs_add_short(out, json_get_string(reply, "text", ""));
 	jv_free(reply);
 	jv_free(error);
 }
@@ -115,7 +115,7 @@ add_event(struct buf *out, jv ref_record)
 	if (strcmp(event, "begin") == 0) {
 		part = json_get(ref_record, "turn");
 		buf_add_string(out, "begin  ");
-		add_short(out, json_get_string(part, "text", ""));
+		logs_add_short(out, json_get_string(part, "text", ""));
 	} else if (strcmp(event, "again") == 0) {
 		buf_add_string(out, "again  after a crash or a stop");
 	} else if (strcmp(event, "call") == 0) {
@@ -131,18 +131,30 @@ add_event(struct buf *out, jv ref_record)
 	} else if (strcmp(event, "end") == 0) {
 		add_end(out, ref_record);
 	} else {
-		add_short(out, event);
+		logs_add_short(out, event);
 	}
 	jv_free(part);
 }
 
 void
-logs_print(const struct logs_source *source, jv ref_record, bool json)
+logs_begin_line(
+    struct buf *line, const struct logs_source *source, jv ref_record)
 {
 	time_t at = (time_t)(json_get_int(ref_record, "at", 0) / 1000);
 	char clock[TIME_SIZE] = "";
-	struct buf line = {0};
 	struct tm tm;
+
+	if (localtime_r(&at, &tm) != NULL)
+		strftime(clock, sizeof clock, "%H:%M:%S", &tm);
+	buf_printf(line, "%s  ", clock);
+	logs_add_short(line, source->session);
+	buf_add_string(line, "  ");
+}
+
+void
+logs_print(const struct logs_source *source, jv ref_record, bool json)
+{
+	struct buf line = {0};
 
 	if (json) {
 		jv named =
@@ -151,11 +163,7 @@ logs_print(const struct logs_source *source, jv ref_record, bool json)
 		json_write(&line, named);
 		jv_free(named);
 	} else {
-		if (localtime_r(&at, &tm) != NULL)
-			strftime(clock, sizeof clock, "%H:%M:%S", &tm);
-		buf_printf(&line, "%s  ", clock);
-		add_short(&line, source->session);
-		buf_add_string(&line, "  ");
+		logs_begin_line(&line, source, ref_record);
 		add_event(&line, ref_record);
 	}
 	buf_add_byte(&line, '\n');

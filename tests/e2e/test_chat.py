@@ -150,6 +150,24 @@ class Logs(gateway.GatewayCase):
         self.assertEqual(result.out.count(b"begin  greet Ada"), 20)
         self.assertEqual(result.out.count(b"reply  "), 21)
 
+    def test_follows_what_a_model_says(self):
+        server = self.model({"m": [
+            {"text": "first line\nthe second \u001b[2J line", "gap": 0.2,
+             "calls": [{"name": "exec", "args": {"command": "rest"}}]},
+            {"text": "done"}]})
+        self.configure(primary_model="openai/m", litellm_base_url=server.url)
+        self.gateway(LITELLM_API_KEY="k")
+        stage = self.place.start(["openclaw", "logs", "-f"])
+        self.put("t1", "take a rest")
+        lines = [stage.read_line().split(b"  s  ")[1] for _ in range(10)]
+        self.assertEqual([line.split()[0] for line in lines], [
+            b"begin", b"ask", b"says", b"says", b"model", b"->", b"<-",
+            b"ask", b"says", b"model"])
+        self.assertEqual(lines[2:4], [
+            b"says   first line ", b"says   the second ?[2J line"])
+        stage.signal(signal.SIGINT)
+        self.assert_status(stage.wait(), 0)
+
     def test_what_a_model_writes_does_not_reach_the_terminal(self):
         day = self.place.state / "archive" / "2026-01-01"
         day.mkdir(parents=True)

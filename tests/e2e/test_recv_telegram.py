@@ -833,6 +833,29 @@ class Content(ReceiverCase):
             "see here (https://example.org/)"])
         self.stop()
 
+    def test_a_reaction(self):
+        self.telegram.add_chat()
+        self.configure(reactions=True)
+        chat = {"id": 42, "type": "private"}
+
+        def react(new, old=(), **more):
+            return self.telegram.push({"message_reaction": {
+                "chat": chat, "message_id": 3, "date": 1, "user": ADA,
+                "old_reaction": [{"type": "emoji", "emoji": e} for e in old],
+                "new_reaction": [{"type": "emoji", "emoji": e} for e in new],
+                **more}})
+
+        react("\U0001f44d")
+        react("", "\U0001f44d")
+        react("\U0001f44d", chat={"id": -5, "type": "group"})
+        react("\U0001f44d", user=BOB)
+        self.start()
+        turn = self.turns(1)[0]
+        self.assertEqual(turn["text"], "[Reacted to your message: \U0001f44d]")
+        self.assertEqual(turn["to"]["message"], "3")
+        self.settle()
+        self.stop()
+
     def test_a_button(self):
         self.telegram.add_chat()
         message = {"message_id": 3, "chat": {"id": 42, "type": "private"},

@@ -463,6 +463,44 @@ class ByHand(SessionCase):
         self.close([])
         self.assertEqual(self.names("archive"), days[2:])
 
+    def test_the_inbox_has_a_size(self):
+        self.place.config({"workspace": str(self.place.workspace),
+                           "sessions": {"inbox_bytes": 2500}})
+        inbox = self.place.workspace / "inbox"
+        outside = self.place.folder / "outside"
+        outside.mkdir()
+        (outside / "a").write_text("x" * 5000)
+        old = time.time() - 86400
+        for day, age in (("2026-01-01", 9), ("2026-01-02", 8),
+                         ("2026-01-03", 7), ("2026-01-04", 6),
+                         ("2026-01-05", 0)):
+            (inbox / day).mkdir(parents=True)
+            (inbox / day / "a").write_text("x" * 1000)
+            if age:
+                os.utime(inbox / day / "a", (old - age, old - age))
+        (inbox / "link").symlink_to(outside)
+        self.put({"id": "t", "text": "?", "media": [
+            {"path": "/elsewhere/workspace/inbox/2026-01-02/a"}]})
+        self.close([])
+        self.assertEqual(sorted(p.name for p in inbox.iterdir()),
+                         ["2026-01-02", "2026-01-05", "link"])
+        self.assertTrue((outside / "a").exists())
+
+    def test_a_reply_that_nobody_comes_for_goes(self):
+        turn = {"id": "t", "text": "?", "reply": {"text": "!"}}
+        for name in ("terminal", "telegram"):
+            self.place.run(["oc-spool", "put", f"out/{name}"], turn)
+            new = self.place.state / "out" / name / "new"
+            path, = new.iterdir()
+            arrival = (int(time.time()) - 8 * 86400) * 10**9
+            path.rename(new / f"{arrival:020}.t")
+            self.place.run(["oc-spool", "put", f"out/{name}"],
+                           {**turn, "id": "u"})
+        self.close([])
+        self.assertEqual([n[21:] for n in self.names("out/terminal/new")],
+                         ["u"])
+        self.assertEqual(len(self.names("out/telegram/new")), 2)
+
     def test_usage_of_the_program(self):
         for argv in ([], ["x"], ["show"], ["usage", "x"], ["open", "y"]):
             self.assert_status(self.place.run(["oc-session", *argv]), 64)

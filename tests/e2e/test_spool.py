@@ -376,6 +376,31 @@ class Take(QueueCase):
             self.assertEqual(take.read()["attempt"], attempt)
             take.kill()
 
+    def test_a_reply_that_is_given_up_has_a_notice_and_that_has_none(self):
+        self.put_ids([self.turn("a", reply={"text": "hello"}, text="hi",
+                                channel="telegram", to={"chat": "7"})],
+                     "out/telegram")
+        for _ in range(2):
+            name, = self.names("new", "out/telegram")
+            new = self.dir("new", "out/telegram") / name
+            # as if it had been handed out so often
+            new.rename(self.dir("cur", "out/telegram") / f"{name}#20")
+            take = self.take(queue="out/telegram")
+            support.wait_for(
+                lambda: name in self.names("dead", "out/telegram"))
+            take.kill()
+            notices = self.names("new", "out/telegram") + \
+                self.names("cur", "out/telegram")
+            if not notices:
+                break
+            path, = self.place.state.glob("out/telegram/[nc]*/*given-up*")
+            record = json.loads(path.read_text())
+            self.assertIn("could not deliver", record["reply"]["text"])
+            self.assertEqual(record["to"], {"chat": "7"})
+            path.rename(self.dir("new", "out/telegram") /
+                        path.name.partition("#")[0])
+        self.assertEqual(len(self.names("dead", "out/telegram")), 2)
+
     def test_poison_takes_no_innocent_turn_with_it(self):
         """The chain dies whenever the poisoned turn is in it."""
         self.put_ids([self.turn(f"t{i}", f"s{i}") for i in range(12)])
