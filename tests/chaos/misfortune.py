@@ -13,7 +13,8 @@ MODEL_FAULTS = ("close", "reset", "nothing", "empty", "cut_start", "cut_text",
 
 
 class Misfortune:
-    def __init__(self, rng, world):
+    def __init__(self, rng, world, only=()):
+        """`only`: names of the kinds that befall it; all without any."""
         self.rng, self.world = rng, world
         self.count, self.killed = Counter(), Counter()
         self.room_at = None  # when the disk has room again
@@ -24,6 +25,9 @@ class Misfortune:
         }
         if world.mounted or "OC_ENOSPC" in world.place.env:
             self.kinds[self.disk_full] = 4
+        if only:
+            self.kinds = {kind: 1 for kind in self.kinds
+                          if kind.__name__ in only}
 
     def strike(self):
         kind = self.rng.choices(list(self.kinds),

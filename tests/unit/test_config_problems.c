@@ -263,7 +263,7 @@ all_problems_are_told_up_to_a_limit(void **state)
 	    "f:2:1: unknown key `nonsense`; known here: primary_model, "
 	    "fallbacks, litellm_base_url, allow_unconfigured, providers, "
 	    "models, routes, workspace, tools, limits, channels, "
-	    "sessions\n");
+	    "gateway, sessions, provision\n");
 	for (int i = 0; i < 100; i++)
 		buf_printf(&text, "k%d: 1\n", i);
 	assert_false(
