@@ -252,11 +252,9 @@ names_no_site(const char *host)
 	return plain;
 }
 
-static bool
-is_foreign(const struct head *head)
+bool
+auth_is_foreign(const char *host, const char *origin)
 {
-	const char *host = head_field(head, "Host");
-	const char *origin = head_field(head, "Origin");
 	const char *site = origin != NULL ? strstr(origin, "://") : NULL;
 
 	if (host != NULL && !names_no_site(host))
@@ -277,7 +275,10 @@ auth_check(struct auth *auth, enum need need, const struct head *head,
 	if (need == NEED_HOOK_TOKEN && query_has_token(head->query))
 		return AUTH_QUERY;
 	if (need == NEED_TOKEN && auth->open)
-		return is_foreign(head) ? AUTH_FOREIGN : AUTH_OK;
+		return auth_is_foreign(
+			   head_field(head, "Host"), head_field(head, "Origin"))
+			   ? AUTH_FOREIGN
+			   : AUTH_OK;
 	if (auth_is_out(auth, peer, retry_s))
 		return AUTH_OUT;
 	if (need == NEED_HOOK_TOKEN && given == NULL)

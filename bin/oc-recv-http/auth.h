@@ -50,6 +50,11 @@ enum auth_result {
  */
 enum auth_result auth_check(struct auth *auth, enum need need,
     const struct head *head, const char *peer, int64_t *retry_s);
+/*
+ * Whether a page of another site asks, by what its browser says (NULL: it
+ * does not say).
+ */
+bool auth_is_foreign(const char *host, const char *origin);
 /* Counts a failure that a handler found itself, as auth_check does. */
 enum auth_result auth_failed(
     struct auth *auth, const char *peer, int64_t *retry_s);

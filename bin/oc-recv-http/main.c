@@ -28,6 +28,7 @@
 #include "submit.h"
 #include "viewer.h"
 #include "wait.h"
+#include "ws.h"
 #include "xalloc.h"
 
 enum {
@@ -321,6 +322,7 @@ main(int argc, char **argv)
 	struct wait *wait;
 	struct probes *probes;
 	struct viewer *viewer;
+	struct ws *ws;
 	struct auth *auth;
 
 	log_init("oc-recv-http");
@@ -342,11 +344,13 @@ main(int argc, char **argv)
 	wait = wait_new(base);
 	probes = probes_init(server, submit);
 	viewer = viewer_new(server, wait);
+	ws = ws_init(server, submit, wait);
 
 	run(base,
 	    &(struct stopper){
 		.server = server, .base = base, .drain_s = options.drain_s});
 
+	ws_free(ws);
 	server_free(server);
 	viewer_free(viewer);
 	probes_free(probes);
