@@ -163,6 +163,7 @@ run_approved(struct tools *tools, jv ref_turn, jv ref_call, jv ref_command,
 out:
 	for (size_t i = 0; shell[i] != NULL; i++)
 		free(shell[i]);
+	command->argv = NULL;
 	words_free(&words);
 }
 
@@ -218,6 +219,7 @@ run_shell(struct tools *tools, jv ref_turn, jv ref_call, const char *line,
 		run_deny(run);
 	for (size_t i = 0; argv[i] != NULL; i++)
 		free(argv[i]);
+	command->argv = NULL;
 }
 
 void

@@ -210,7 +210,8 @@ attempt_failed(struct work *work, long status)
 		work->shorten++;
 		wait = 0;
 	} else if (breaker_failed(breaker, work->name, work->backend->key_mark,
-		       &work->answer)) {
+		       &work->answer,
+		       clock_now_ms() - (clock_mono_ms() - work->started))) {
 		retry = false;
 	}
 	request_end(work);

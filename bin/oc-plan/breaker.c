@@ -25,7 +25,7 @@ enum {
 };
 
 /*
- * The state of a model: {"failures","until","cooldown_ms","class","key",
+ * The state of a model: {"failures","at","until","cooldown_ms","class","key",
  * "message"}, kept as models.json for a restart and for those who look.
  */
 struct breaker {
@@ -171,9 +171,20 @@ next_cooldown(int64_t before, enum answer_error error)
 				 : most;
 }
 
+/*
+ * Connections that break together are one event and not many: of those only
+ * the first counts.
+ */
+static bool
+broke_with_another(jv ref_entry, const struct answer *answer, int64_t asked_at)
+{
+	return (answer->error == ANSWER_RESET || answer->error == ANSWER_CUT) &&
+	       asked_at <= json_get_int(ref_entry, "at", 0);
+}
+
 bool
 breaker_failed(struct breaker *breaker, const char *model, const char *key_mark,
-    const struct answer *answer)
+    const struct answer *answer, int64_t asked_at)
 {
 	int64_t failures, cooldown, wait = answer->retry_after_ms;
 	bool at_once = answer->error == ANSWER_AUTH ||
@@ -191,8 +202,14 @@ breaker_failed(struct breaker *breaker, const char *model, const char *key_mark,
 		jv_free(entry);
 		entry = json_object();
 	}
+	if (broke_with_another(entry, answer, asked_at)) {
+		until = json_get_int(entry, "until", 0);
+		jv_free(entry);
+		return until > clock_now_ms();
+	}
 	failures = json_get_int(entry, "failures", 0) + 1;
 	entry = json_set_int(entry, "failures", failures);
+	entry = json_set_int(entry, "at", clock_now_ms());
 	entry = json_set_string(entry, "key", key_mark);
 	entry =
 	    json_set_string(entry, "class", answer_error_name(answer->error));

@@ -80,9 +80,12 @@ void breaker_free(struct breaker *breaker);
 bool breaker_allows(struct breaker *breaker, const char *model,
     const char *key_mark, int64_t *until);
 void breaker_succeeded(struct breaker *breaker, const char *model);
-/* Returns whether the model is left alone from now on. */
+/*
+ * Returns whether the model is left alone from now on.  `asked_at` is when it
+ * was asked, in ms since the epoch.
+ */
 bool breaker_failed(struct breaker *breaker, const char *model,
-    const char *key_mark, const struct answer *answer);
+    const char *key_mark, const struct answer *answer, int64_t asked_at);
 /* A probe that told nothing (the person's stop, say): the next one may. */
 void breaker_undecided(struct breaker *breaker, const char *model);
 

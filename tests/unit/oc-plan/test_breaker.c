@@ -22,7 +22,7 @@ fail_once(struct breaker *breaker, enum answer_error error, int64_t wait_ms)
 	answer_init(&answer);
 	answer_fail(&answer, error, "because");
 	answer.retry_after_ms = wait_ms;
-	breaker_failed(breaker, model, "key", &answer);
+	breaker_failed(breaker, model, "key", &answer, INT64_MAX);
 	answer_free(&answer);
 }
 
@@ -50,6 +50,28 @@ test_opens_after_three(void **state)
 	fail_once(breaker, ANSWER_CUT, -1);
 	assert_false(breaker_allows(breaker, model, "key", &until));
 	assert_in_range(until, clock_now_ms() + 25000, clock_now_ms() + 35000);
+	breaker_free(breaker);
+}
+
+static void
+test_connections_that_break_together_count_once(void **state)
+{
+	struct breaker *breaker = breaker_open();
+	int64_t until, asked_at = clock_now_ms();
+	struct answer answer;
+
+	(void)state;
+	answer_init(&answer);
+	answer_fail(&answer, ANSWER_RESET, "because");
+	for (int i = 0; i < 20; i++)
+		assert_false(
+		    breaker_failed(breaker, model, "key", &answer, asked_at));
+	assert_true(breaker_allows(breaker, model, "key", &until));
+	assert_false(breaker_failed(breaker, model, "key", &answer, INT64_MAX));
+	assert_true(breaker_failed(breaker, model, "key", &answer, INT64_MAX));
+	assert_true(breaker_failed(breaker, model, "key", &answer, asked_at));
+	assert_false(breaker_allows(breaker, model, "key", &until));
+	answer_free(&answer);
 	breaker_free(breaker);
 }
 
@@ -190,6 +212,8 @@ main(void)
 	char directory[] = "/tmp/oc-breaker-XXXXXX";
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_opens_after_three, set_up),
+	    cmocka_unit_test_setup(
+		test_connections_that_break_together_count_once, set_up),
 	    cmocka_unit_test_setup(test_success_forgets_failures, set_up),
 	    cmocka_unit_test_setup(
 		test_auth_opens_at_once_for_that_key_only, set_up),
