@@ -176,7 +176,7 @@ lint:
 	cppcheck -q --enable=warning,portability,performance --error-exitcode=1 \
 		--inline-suppr --suppressions-list=tests/cppcheck.supp \
 		--std=c11 -D_GNU_SOURCE -DOC_VERSION='""' -Ilib lib bin
-	shellcheck $(wildcard .ci/run bin/*/*.sh tests/fuzz/run share/first-run share/examples/*.sh \
+	shellcheck $(wildcard .ci/run bin/*/*.sh tests/fuzz/run share/first-run share/examples/*.sh share/examples/hooks/*.sh \
 		k8s/seal k8s/image/install k8s/image/prepare k8s/image/finish k8s/options/jobs/*.sh)
 	mandoc -Tlint -W warning $(MANUALS)
 tidy:

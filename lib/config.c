@@ -298,8 +298,9 @@ check_rules(const struct config *config, const char *list, const char *key,
 		buf_clear(&path);
 		buf_printf(&path, "%s[%d]%s%s", list, i, key != NULL ? "." : "",
 		    key != NULL ? key : "");
-		ok &= check_rule(config, buf_string(&path),
-		    json_as_string(rule, ""), problems);
+		if (!json_is_null(rule))
+			ok &= check_rule(config, buf_string(&path),
+			    json_as_string(rule, ""), problems);
 		jv_free(rule);
 	}
 	buf_free(&path);
@@ -310,9 +311,14 @@ check_rules(const struct config *config, const char *list, const char *key,
 bool
 config_check_rules(const struct config *config, struct buf *problems)
 {
+	static const char *const mapping[] = {
+	    "when", "message", "session", "id"};
 	bool ok = check_rules(config, "routes", "when", problems);
 
 	ok &= check_rules(config, "tools.exec.allow", NULL, problems);
+	for (size_t i = 0; i < sizeof mapping / sizeof *mapping; i++)
+		ok &=
+		    check_rules(config, "hooks.mappings", mapping[i], problems);
 	ok &= check_rules(config, "tools.exec.deny", NULL, problems);
 	return ok;
 }

@@ -86,8 +86,8 @@ jv config_models(const struct config *config);
 bool config_check_rules(const struct config *config, struct buf *problems);
 
 /*
- * Registers the providers' key variables with secret_add_name, so that
- * secret_scrub_environment knows them.  config_load does it.
+ * Registers the variables of the providers' keys and of the hooks' secrets
+ * with secret_add_name, so that secret_scrub_environment knows them.  config_load does it.
  */
 void config_register_secrets(const struct config *config);
 

@@ -261,27 +261,39 @@ check_model(
 	free(name);
 }
 
+/* Whether a variable is that of a key, or of the file that holds it. */
+static bool
+is_of_key(const char *variable, const char *key)
+{
+	size_t length = strlen(key);
+
+	return length != 0 && strncmp(variable, key, length) == 0 &&
+	       (variable[length] == '\0' ||
+		   strcmp(variable + length, "_FILE") == 0);
+}
+
 /* Whether a tool may see a variable: not if it holds a key of ours. */
 static void
-check_tool_variable(
-    const struct pending *pending, jv ref_providers, struct problems *problems)
+check_tool_variable(const struct pending *pending, jv ref_providers,
+    jv ref_mappings, struct problems *problems)
 {
 	const struct yamldoc_node *node = pending->node;
 	bool secret = secret_is_name(node->text);
 	char quoted[PROBLEM_QUOTE_SIZE];
 	struct json_iter iter = {0};
 	const char *name;
-	jv provider;
+	jv one;
 
-	while (json_next(&iter, ref_providers, &name, &provider)) {
-		const char *key = json_get_string(provider, "key", "");
-		size_t length = strlen(key);
-
-		if (length != 0 && strncmp(node->text, key, length) == 0 &&
-		    (node->text[length] == '\0' ||
-			strcmp(node->text + length, "_FILE") == 0))
-			secret = true;
-		jv_free(provider);
+	while (json_next(&iter, ref_providers, &name, &one)) {
+		secret |=
+		    is_of_key(node->text, json_get_string(one, "key", ""));
+		jv_free(one);
+	}
+	for (int i = 0, n = json_length(ref_mappings); i < n; i++) {
+		one = json_at(ref_mappings, i);
+		secret |=
+		    is_of_key(node->text, json_get_string(one, "secret", ""));
+		jv_free(one);
 	}
 	if (secret)
 		problem_add(problems, node->line, node->column,
@@ -294,6 +306,7 @@ static void
 check_pending(struct check *c, jv ref_value)
 {
 	jv providers = json_get(ref_value, "providers");
+	jv mappings = json_path(ref_value, "hooks.mappings");
 
 	for (size_t i = 0; i < c->pendings; i++) {
 		const struct pending *pending = &c->pending[i];
@@ -301,8 +314,10 @@ check_pending(struct check *c, jv ref_value)
 		if (pending->type == SCHEMA_MODEL)
 			check_model(pending, providers, c->problems);
 		else if (pending->type == SCHEMA_TOOL_VARIABLE)
-			check_tool_variable(pending, providers, c->problems);
+			check_tool_variable(
+			    pending, providers, mappings, c->problems);
 	}
+	jv_free(mappings);
 	jv_free(providers);
 }
 

@@ -105,4 +105,14 @@ config_register_secrets(const struct config *config)
 		jv_free(provider);
 	}
 	jv_free(all);
+	all = config_get(config, "hooks.mappings");
+	for (int i = 0, n = json_length(all); i < n; i++) {
+		jv mapping = json_at(all, i);
+		const char *secret = json_get_string(mapping, "secret", "");
+
+		if (*secret != '\0')
+			secret_add_name(secret);
+		jv_free(mapping);
+	}
+	jv_free(all);
 }

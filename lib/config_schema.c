@@ -10,6 +10,7 @@
 #define GROUPS   .words = "disabled|allowlist|open"
 #define SESSIONS .words = "per_person|shared"
 #define TELEGRAM "channels.telegram"
+#define MAPPING  "hooks.mappings[]"
 
 enum {
 	DAY_S = 24 * 60 * 60,
@@ -132,6 +133,27 @@ static const struct schema_key key[] = {
 {"gateway.head_s", SCHEMA_INT, DEFAULT("10"), RANGE(1, 600)},
 {"gateway.body_s", SCHEMA_INT, DEFAULT("60"), RANGE(1, DAY_S)},
 {"gateway.idle_s", SCHEMA_INT, DEFAULT("75"), RANGE(1, DAY_S)},
+
+/* hooks */
+{"hooks.to", SCHEMA_ID, DEFAULT("null")},
+{"hooks.sessions", SCHEMA_LIST, DEFAULT("[]")},
+{"hooks.sessions[]", SCHEMA_STRING, GIVEN},
+{"hooks.wrap", SCHEMA_BOOL, DEFAULT("true")},
+{"hooks.mappings", SCHEMA_LIST, DEFAULT("[]")},
+{MAPPING ".path", SCHEMA_STRING, GIVEN},
+{MAPPING ".name", SCHEMA_STRING, DEFAULT("null")},
+{MAPPING ".when", SCHEMA_RULE, DEFAULT("null")},
+{MAPPING ".message", SCHEMA_RULE, GIVEN},
+{MAPPING ".task", SCHEMA_STRING, DEFAULT("null")},
+{MAPPING ".session", SCHEMA_RULE, DEFAULT("null")},
+{MAPPING ".id", SCHEMA_RULE, DEFAULT("null")},
+{MAPPING ".model", SCHEMA_MODEL, DEFAULT("null")},
+{MAPPING ".to", SCHEMA_ID, DEFAULT("null")},
+{MAPPING ".thread", SCHEMA_ID, DEFAULT("null")},
+{MAPPING ".deliver", SCHEMA_BOOL, DEFAULT("true")},
+{MAPPING ".wrap", SCHEMA_BOOL, DEFAULT("true")},
+{MAPPING ".timeout_s", SCHEMA_INT, DEFAULT("null"), RANGE(1, DAY_S)},
+{MAPPING ".secret", SCHEMA_VARIABLE, DEFAULT("null")},
 
 /* what is remembered */
 {"sessions.dm", SCHEMA_WORD, DEFAULT(TEXT("per_person")), SESSIONS},

@@ -18,6 +18,7 @@
 #include "auth.h"
 #include "child.h"
 #include "config.h"
+#include "intake.h"
 #include "io.h"
 #include "json.h"
 #include "log.h"
@@ -309,6 +310,36 @@ read_limits(const struct config *config)
 	};
 }
 
+/* ---- who answers what */
+
+struct handlers {
+	struct probes *probes;
+	struct viewer *viewer;
+	struct ws *ws;
+	struct intake *intake; /* made before: it takes secrets */
+};
+
+static void
+handlers_open(struct handlers *handlers, struct server *server,
+    struct submit *submit, struct wait *wait)
+{
+	handlers->probes = probes_init(server, submit);
+	handlers->viewer = viewer_new(server, wait);
+	handlers->ws = ws_init(server, submit, wait);
+	intake_serve(handlers->intake, server, submit, wait);
+}
+
+/* The server goes first, so that each open request is told. */
+static void
+handlers_close(struct handlers *handlers, struct server *own_server)
+{
+	ws_free(handlers->ws);
+	server_free(own_server);
+	viewer_free(handlers->viewer);
+	probes_free(handlers->probes);
+	intake_free(handlers->intake);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -320,9 +351,7 @@ main(int argc, char **argv)
 	struct server *server;
 	struct submit *submit;
 	struct wait *wait;
-	struct probes *probes;
-	struct viewer *viewer;
-	struct ws *ws;
+	struct handlers handlers = {.intake = NULL};
 	struct auth *auth;
 
 	log_init("oc-recv-http");
@@ -331,6 +360,7 @@ main(int argc, char **argv)
 	config_load(&config, options.config);
 	place = find_place(&options, &config);
 	auth = auth_take(place.open);
+	handlers.intake = intake_new(&config);
 	secret_scrub_environment();
 	check_place(&place, auth);
 	child_find_siblings();
@@ -342,18 +372,13 @@ main(int argc, char **argv)
 	listen_everywhere(server, &place);
 	submit = submit_new(base, optind < argc ? argv + optind : NULL);
 	wait = wait_new(base);
-	probes = probes_init(server, submit);
-	viewer = viewer_new(server, wait);
-	ws = ws_init(server, submit, wait);
+	handlers_open(&handlers, server, submit, wait);
 
 	run(base,
 	    &(struct stopper){
 		.server = server, .base = base, .drain_s = options.drain_s});
 
-	ws_free(ws);
-	server_free(server);
-	viewer_free(viewer);
-	probes_free(probes);
+	handlers_close(&handlers, server);
 	wait_free(wait);
 	submit_free(submit);
 	event_base_free(base);

@@ -111,6 +111,39 @@ request_header(const struct request *request, const char *name)
 	return head_field(&request->head, name);
 }
 
+/* Whether a header shows who asks, so that rules have no business with it. */
+static bool
+is_credential(const char *name)
+{
+	static const char *const names[] = {"authorization", "cookie",
+	    "proxy-authorization", "x-openclaw-token", "x-hub-signature",
+	    "x-hub-signature-256", "x-telegram-bot-api-secret-token"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+jv
+request_headers(const struct request *request)
+{
+	jv headers = json_object();
+
+	for (size_t i = 0; i < request->head.count; i++) {
+		char *name = xstrdup(request->head.field[i].name);
+
+		for (char *c = name; *c != '\0'; c++)
+			if (*c >= 'A' && *c <= 'Z')
+				*c = (char)(*c + ('a' - 'A'));
+		if (!is_credential(name))
+			headers = json_set_string(
+			    headers, name, request->head.field[i].value);
+		free(name);
+	}
+	return headers;
+}
+
 const char *
 request_query_text(const struct request *request)
 {

@@ -25,6 +25,11 @@ const char *request_path(const struct request *request);
 const char *request_rest(const struct request *request);
 /* A header in any case of letters, or NULL. */
 const char *request_header(const struct request *request, const char *name);
+/*
+ * All headers with small letters in their names, the last of each, but for
+ * those that show who asks: for rules, which a person writes.
+ */
+jv request_headers(const struct request *request);
 /* The query as sent, without the question mark; NULL: none. */
 const char *request_query_text(const struct request *request);
 /*

@@ -25,6 +25,7 @@ struct pending {
 	char *id, *session;
 	int64_t since;
 	bool given_up, written, safe;
+	bool keyed; /* asked for again it is the same turn */
 	void (*done)(bool safe, void *arg); /* NULL: nobody waits */
 	void *arg;
 };
@@ -129,7 +130,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		pending->given_up = true;
 		log_warn("turn %s: not safe on disk after %d s; it is refused",
 		    pending->id, PATIENCE_MS / 1000);
-		if (pending->written)
+		if (pending->written && !pending->keyed)
 			submit_stop(submit, pending->session, pending->id);
 		tell(pending, false);
 		if (!pending->written)
@@ -192,8 +193,8 @@ write_line(struct submit *submit, const char *id, jv own_record)
 		watch(submit);
 }
 
-void
-submit_turn(struct submit *submit, jv own_turn,
+static void
+put(struct submit *submit, jv own_turn, bool keyed,
     void (*done)(bool safe, void *arg), void *arg)
 {
 	struct pending *pending = xcalloc(1, sizeof *pending);
@@ -201,6 +202,7 @@ submit_turn(struct submit *submit, jv own_turn,
 	*pending = (struct pending){.id = xstrdup(turn_id(own_turn)),
 	    .session = xstrdup(turn_session(own_turn)),
 	    .since = clock_mono_ms(),
+	    .keyed = keyed,
 	    .done = done,
 	    .arg = arg};
 	TAILQ_INSERT_TAIL(&submit->pending, pending, entry);
@@ -212,6 +214,20 @@ submit_turn(struct submit *submit, jv own_turn,
 	}
 	pending->written = true;
 	write_line(submit, pending->id, own_turn);
+}
+
+void
+submit_turn(struct submit *submit, jv own_turn,
+    void (*done)(bool safe, void *arg), void *arg)
+{
+	put(submit, own_turn, false, done, arg);
+}
+
+void
+submit_keyed(struct submit *submit, jv own_turn,
+    void (*done)(bool safe, void *arg), void *arg)
+{
+	put(submit, own_turn, true, done, arg);
 }
 
 void

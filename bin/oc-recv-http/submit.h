@@ -26,6 +26,13 @@ void submit_free(struct submit *submit);
 void submit_turn(struct submit *submit, jv own_turn,
     void (*done)(bool safe, void *arg), void *arg);
 
+/*
+ * The same for a turn whose id is the caller's own name for it: what is put
+ * later stays, because asking again asks for the same turn.
+ */
+void submit_keyed(struct submit *submit, jv own_turn,
+    void (*done)(bool safe, void *arg), void *arg);
+
 /* Nobody wants to know any more of what was submitted with this `arg`. */
 void submit_forget(struct submit *submit, void *arg);
 

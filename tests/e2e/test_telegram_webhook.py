@@ -1,6 +1,6 @@
 """The Telegram webhook: what it takes becomes turns as what is polled does."""
+import http.client
 import json
-import os
 import signal
 import time
 import unittest
@@ -173,6 +173,141 @@ class Pickup(PickupCase):
         self.telegram.wait_calls("setWebhook", 2)
         self.assertEqual(self.telegram.webhook, URL)
         self.stop()
+
+
+class WebhookCase(PickupCase):
+    """With oc-recv-http in front of it, as Telegram sees it."""
+
+    def setUp(self):
+        super().setUp()
+        support.need("oc-recv-http")
+        self.port = support.free_port()
+        self.url = f"http://127.0.0.1:{self.port}/telegram"
+        self.configure(webhook={"url": self.url})
+
+    def start_http(self):
+        where = self.place.state / "run" / "http.json"
+        where.unlink(missing_ok=True)
+        self.http = self.place.start(
+            ["oc-recv-http", "--port", str(self.port), "--", "oc-spool",
+             "put", "in"])
+        support.wait_for(where.exists, what="the port",
+                         state=self.http.stderr)
+        return self.http
+
+    def post(self, body, secret=SECRET, path="/telegram"):
+        headers = {"Content-Type": "application/json"}
+        if secret is not None:
+            headers["X-Telegram-Bot-Api-Secret-Token"] = secret
+        connection = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                timeout=30)
+        try:
+            connection.request(
+                "POST", path,
+                body if isinstance(body, (str, bytes)) else json.dumps(body),
+                headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def waiting(self):
+        return sorted(p.name for p in (self.updates / "new").iterdir())
+
+
+class Webhook(WebhookCase):
+    def test_what_telegram_sends_becomes_a_turn(self):
+        self.start_http()
+        self.start()
+        self.telegram.wait_calls("setWebhook")
+        id = self.telegram.say("hello")
+        turn = self.turns(1)[0]
+        self.assertEqual(turn["text"], "hello")
+        self.assertEqual(turn["id"], f"telegram-7001-{id}")
+        self.telegram.wait_confirmed(id)
+        self.wait_done(id)
+        self.stop()
+        self.assertEqual(self.telegram.calls_of("getUpdates"), [])
+
+    def test_an_update_is_on_disk_when_it_is_answered(self):
+        self.start_http()
+        update = {"update_id": 7, "message": {"text": "x"}}
+        self.assertEqual(self.post(update), 200)
+        self.assertEqual(
+            json.loads((self.updates / "new" / "7").read_text()), update)
+        self.assertEqual(self.post(update), 200)
+        self.assertEqual(self.waiting(), ["7"])
+
+    def test_who_may(self):
+        self.start_http()
+        update = {"update_id": 7}
+        for secret in (None, "", SECRET[:-1], SECRET + "x", "wrong"):
+            self.assertEqual(self.post(update, secret), 401)
+        self.assertEqual(self.post(update, path="/telegram2"), 404)
+        self.assertEqual(self.waiting(), [])
+        self.assert_no_secret(SECRET, self.http)
+        self.assert_no_secret_in_processes(SECRET, self.http.pid)
+
+    def test_what_is_no_update(self):
+        self.start_http()
+        for body in ("", "{", "[]", "{}", {"update_id": "7"},
+                     {"update_id": -1}, {"update_id": 0}):
+            self.assertEqual(self.post(body), 400, body)
+        self.assertEqual(self.post(b"x" * (2 << 20)), 413)
+        self.assertEqual(self.waiting(), [])
+
+    def test_broken_characters_are_repaired_later(self):
+        self.start_http()
+        self.start()
+        self.assertEqual(self.post(json.dumps({
+            "update_id": 7, "message": {
+                "message_id": 1, "date": 1, "from": ADA, "text": "TEXT",
+                "chat": {"id": 42, "type": "private"}}}).replace(
+                    "TEXT", "half \\ud83d")), 200)
+        self.assertEqual(self.turns(1)[0]["text"], "half \ufffd")
+        self.stop()
+
+    def test_another_path_behind_a_proxy(self):
+        self.configure(webhook={"url": URL, "path": "/tg/hook-1"})
+        self.start_http()
+        self.assertEqual(self.post({"update_id": 7}), 404)
+        self.assertEqual(self.post({"update_id": 7}, path="/tg/hook-1"), 200)
+
+    def test_it_does_not_start_half_configured(self):
+        for webhook, secret, said in (
+                ({"url": "https://example.org"}, SECRET, "has no path"),
+                ({"url": URL}, "", "is not set")):
+            self.configure(webhook=webhook)
+            result = self.place.run(["oc-recv-http", "--port", "0"],
+                                    TELEGRAM_WEBHOOK_SECRET=secret)
+            self.assert_status(result, 78)
+            self.assertIn(said, result.err)
+
+    def test_kills_in_the_middle_lose_nothing(self):
+        """Each text is answered for exactly once, whatever is killed."""
+        self.start_http()
+        self.start()
+        self.telegram.wait_calls("setWebhook")
+        ids = []
+        for i in range(60):
+            # two people: what one writes meanwhile is no one's paste
+            ids.append(self.telegram.say(
+                f"message {i}", sender=ADA if i % 2 else 43))
+            if i in (10, 30, 50):
+                self.http.kill()
+                self.start_http()
+            if i in (20, 40):
+                self.receiver.kill()
+                self.start()
+        self.telegram.wait_confirmed(ids[-1])
+        self.wait_done(*ids)
+        turns = {t["id"]: t for t in self.turns()}
+        said = "\n".join(t["text"] for t in turns.values())
+        for i in range(60):
+            self.assertEqual(said.split("\n").count(f"message {i}"), 1, i)
+        self.stop()
+
+    def configure(self, **telegram):
+        super().configure(**{"allow_from": ["42", "43"], **telegram})
 
 
 if __name__ == "__main__":
