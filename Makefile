@@ -168,6 +168,7 @@ bench: all benchers
 CHAOS_SECONDS = 3600
 chaos: all
 	OC_BUILD=$(B) tests/chaos/calls
+	OC_BUILD=$(B) tests/chaos/calls --ask --every 3
 	OC_BUILD=$(B) tests/chaos/run -s $(CHAOS_SECONDS) --tmpfs $(if $(filter 0,$(shell id -u)),4,0)
 
 SOURCES  = $(wildcard lib/*.[ch] bin/*/*.[ch] tests/unit/*.c tests/unit/*/*.c tests/fuzz/*.c tests/fuzz/*/*.c tests/bench/*.[ch] tests/chaos/*.c)

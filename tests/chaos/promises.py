@@ -8,6 +8,8 @@ from world import NUMBER
 
 # How a message ends that shows a turn which still runs.
 UNFINISHED = " \u2026"
+# What a message has that asks the person, before anything was done.
+ASKS = re.compile(r"/approve ([A-Z2-9]{8})")
 REPEAT = re.compile(r"repeat|twice|again", re.I)
 
 
@@ -32,10 +34,11 @@ def shown(world, chat):
 
 
 def answers(world, chat):
-    """Texts of the bot in a chat, in order, but for what only shows progress:
-    one of those is never an answer, or it would hide that there is none."""
+    """Texts of the bot in a chat, in order, but for what only shows progress
+    or asks for approval: one of those is never an answer, or it would hide
+    that there is none."""
     return [text for _, text in shown(world, chat)
-            if not text.endswith(UNFINISHED)]
+            if not text.endswith(UNFINISHED) and not ASKS.search(text)]
 
 
 def lines_of(path):

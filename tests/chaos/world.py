@@ -52,7 +52,8 @@ class Model(ModelServer):
 
     def next_answer(self, provider, request):
         text, _ = PROVIDERS[request.kind].last_text(request.body)
-        jobs = JOB.findall(text)
+        # An approval names the command and not the job.
+        jobs = JOB.findall(text) or CALL.findall(text)
         # What was called and not how often: a step that a full disk kept
         # out of the journal is missing after a crash.
         called = Counter()
@@ -185,7 +186,8 @@ def send(pid, number):
 
 class World:
     def __init__(self, rng, tmpfs_mib=0, preload=None, slow_s=0.3,
-                 argv=("oc-gateway",), programs=None):
+                 argv=("oc-gateway",), programs=None, ask=False):
+        """`ask`: every call needs the person's approval."""
         self.place = support.Place()
         self.counted = self.place.folder / "counted"
         self.begun = self.place.folder / "begun"
@@ -195,7 +197,7 @@ class World:
         self.model = Model(rng, slow_s)
         self.lines = [Connections(fake.server)
                       for fake in (self.telegram, self.model)]
-        self.configure(programs)
+        self.configure(programs, ask)
         if tmpfs_mib:
             subprocess.run(["mount", "-t", "tmpfs", "-o",
                             f"size={tmpfs_mib}m", "tmpfs", self.place.state],
@@ -206,15 +208,16 @@ class World:
                                   OC_ENOSPC=str(self.full))
         self.gateway = Gateway(self.place, argv)
 
-    def configure(self, programs):
+    def configure(self, programs, ask):
         place = self.place
-        place.agents(AGENTS)
+        place.agents("# Runbook\n" if ask else AGENTS)
         place.script("count", COUNT.format(file=self.counted, log=self.begun))
         place.config({
             "primary_model": "google/first", "fallbacks": ["openai/second"],
             "litellm_base_url": self.model.url,
             "providers": {"google": {"base_url": self.model.google_url}},
             "workspace": str(place.workspace),
+            "tools": {"exec": {"policy": "ask" if ask else "runbook"}},
             "limits": {"turn_s": 60, "first_byte_s": 5, "idle_s": 5},
             "channels": {"telegram": {
                 "enabled": True, "api_root": self.telegram.url,
