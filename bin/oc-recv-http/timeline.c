@@ -152,8 +152,8 @@ add_model_step(struct reading *reading, jv ref_step, int64_t at)
 	if (!json_has(ref_step, "model"))
 		return;
 	add_sums(reading, ref_step);
-	reading->all = json_set(
-	    reading->all, "answered_by", json_get(ref_step, "model"));
+	reading->all =
+	    json_set(reading->all, "answered_by", json_get(ref_step, "model"));
 	item = model_item(ref_step, at - json_get_int(ref_step, "ms", 0));
 	if (*text != '\0')
 		item = json_set(

@@ -1,6 +1,7 @@
 // The door, the frame and the way between the views.
 import { h, put, icon } from "./dom.js";
 import { token, tryToken, onRefused, get, Refused } from "./net.js";
+import { theme, nextTheme, applyTheme } from "./theme.js";
 import * as chat from "./chat.js";
 import * as turns from "./turns.js";
 import * as system from "./system.js";
@@ -12,29 +13,10 @@ const VIEWS = {
   system: { title: "System", module: system },
   usage: { title: "Usage", module: usage },
 };
-const THEMES = ["auto", "light", "dark"];
 const STATUS_MS = 10000;
 
 const door = document.getElementById("door");
 let frame = null, shown = null, timer = 0;
-
-// ---- light and dark
-
-function theme() {
-  const kept = localStorage.getItem("openclaw.theme");
-  return THEMES.includes(kept) ? kept : "auto";
-}
-
-function applyTheme() {
-  if (theme() === "auto") document.documentElement.removeAttribute("data-theme");
-  else document.documentElement.setAttribute("data-theme", theme());
-}
-
-function nextTheme(event) {
-  localStorage.setItem("openclaw.theme", THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]);
-  applyTheme();
-  event.currentTarget.textContent = `Theme: ${theme()}`;
-}
 
 // ---- the frame
 
@@ -51,7 +33,7 @@ function build() {
       h("div", { id: "foot" },
         h("div", { id: "health", role: "status" }),
         h("div.buttons", null,
-          h("button.plain", { onclick: nextTheme, title: "Automatic, light or dark" }, `Theme: ${theme()}`),
+          h("button.plain", { onclick: (event) => { event.currentTarget.textContent = `Theme: ${nextTheme()}`; }, title: "Automatic, light or dark" }, `Theme: ${theme()}`),
           h("button.plain", { onclick: () => leave(""), title: "Forgets the token" }, "Leave")))),
     h("main", { id: "view", tabindex: "-1" }));
 }
@@ -151,6 +133,7 @@ async function knock(event) {
 async function begin() {
   applyTheme();
   onRefused(leave);
+  document.addEventListener("leave", () => leave(""));
   window.addEventListener("hashchange", route);
   document.getElementById("token-form").addEventListener("submit", knock);
   const kept = token.get();

@@ -44,7 +44,7 @@ export function put(element, ...children) {
 const ICONS = {
   chat: "M4 5h16v11H9l-5 4z",
   turns: "M4 6h10M8 12h12M4 18h7",
-  system: "M4 5h16v6H4zM4 14h16v5H4zM8 8h.01M8 16.500h.01",
+  system: "M4 5h16v6H4zM4 14h16v5H4zM8 8h.01M8 16.5h.01",
   usage: "M5 20V11M12 20V4M19 20v-6",
   back: "M14 6l-6 6 6 6",
 };
