@@ -218,7 +218,7 @@ install: all
 	for m in $(MANUALS); do s=$${m##*.}; \
 		install -d $(DESTDIR)$(PREFIX)/share/man/man$$s; \
 		install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s; done
-	cp -R share/examples share/schema share/workspace $(DESTDIR)$(PREFIX)/share/openclaw
+	cp -R share/examples share/schema share/web share/workspace $(DESTDIR)$(PREFIX)/share/openclaw
 
 uninstall:
 	rm -f $(foreach p,$(PROGRAMS) $(SCRIPTS),$(DESTDIR)$(PREFIX)/bin/$p)

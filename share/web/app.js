@@ -38,7 +38,7 @@ function build() {
     h("main", { id: "view", tabindex: "-1" }));
 }
 
-export function badge(name, number, alert) {
+function badge(name, number, alert) {
   const element = document.getElementById(`badge-${name}`);
   if (!element) return;
   element.classList.toggle("hidden", !number);
@@ -55,7 +55,6 @@ async function look() {
     badge("turns", waits.waiting + waits.running);
     put(document.getElementById("health"), h(`span.dot.${many ? "bad" : "ok"}`),
       many ? `${many} ${many === 1 ? "problem" : "problems"}` : "all is well");
-    document.dispatchEvent(new CustomEvent("status", { detail: status }));
   } catch (error) {
     if (error instanceof Refused || !frame) return;
     put(document.getElementById("health"), h("span.dot.bad"), "no answer");
