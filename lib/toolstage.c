@@ -29,8 +29,8 @@ struct stop {
 struct toolstage {
 	struct toolstage_hooks hooks;
 	size_t in_flight, count;
-	TAILQ_HEAD(, toolstage_turn) held;
-	TAILQ_HEAD(, stop) stops;
+	TAILQ_HEAD(toolstage_turns, toolstage_turn) held;
+	TAILQ_HEAD(stops, stop) stops;
 };
 
 struct toolstage *
