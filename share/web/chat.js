@@ -5,10 +5,10 @@ import { markdown } from "./markdown.js";
 import { ToolRow } from "./tool.js";
 import { clock, count, duration, shortModel } from "./format.js";
 
-const KEPT = "openclaw.session", FIRST = "web";
+const KEPT = "openclaw.session", OURS = "http:", FIRST = OURS + "web";
 const NEAR = 80; // pixels from the end: then new text is followed
 
-let root = null, log, field, send, picker, problem;
+let root = null, log, field, send, picker;
 let session = FIRST, running = null, shownAt = 0;
 
 // ---- messages
@@ -23,8 +23,15 @@ function meta(entry) {
     entry.turn && [" · ", h("a", { href: `#turns/${encodeURIComponent(entry.turn)}` }, "timeline")]);
 }
 
+// What a tool gave, which the events do not tell.
+async function outputOf(turn, call) {
+  const items = (await get(`/api/turns/${encodeURIComponent(turn)}`)).items;
+  return items.find((i) => i.kind === "tool" && i.call === call.call && i.ok !== undefined);
+}
+
 class Answer {
   constructor() {
+    this.turn = null;
     this.tools = new Map();
     this.steps = h("div.steps");
     this.body = h("div.text.markdown");
@@ -52,7 +59,7 @@ class Answer {
       row.show(call);
     } else {
       this.settle();
-      row = new ToolRow({ ...call });
+      row = new ToolRow({ ...call }, (one) => outputOf(this.turn, one));
       this.tools.set(call.call, row);
       this.steps.append(row.element);
     }
@@ -120,8 +127,13 @@ function welcome() {
     h("p.dim", null, "The agent runs what AGENTS.md documents, and looks at the rest. Each call of a tool is shown as it runs."));
 }
 
-async function load() {
+// One that nobody spoke in has no transcript yet.
+async function load(known) {
   const at = ++shownAt;
+  if (!known) {
+    put(log, welcome());
+    return;
+  }
   put(log, h("p.day.small.dimmer", null, "…"));
   try {
     const data = await get(`/api/sessions/${encodeURIComponent(session)}?limit=120`);
@@ -133,24 +145,29 @@ async function load() {
   toEnd();
 }
 
+// Lists them.  Whether the one that is shown may be there.
 async function sessions() {
-  let names = [];
+  let names = [], known = true;
   try {
-    names = (await get("/api/sessions?limit=50")).sessions.map((s) => s.session);
+    const all = await get("/api/sessions?limit=100");
+    names = all.sessions.map((s) => s.session);
+    known = names.includes(session) || all.count > names.length;
   } catch (error) {
-    if (error instanceof Refused) return;
+    if (error instanceof Refused || !root) return false;
   }
   if (!names.includes(session)) names.unshift(session);
-  put(picker, names.map((n) => h("option", { value: n, selected: n === session }, n)),
+  put(picker, names.map((n) => h("option", { value: n, selected: n === session }, n.startsWith(OURS) ? n.slice(OURS.length) : n)),
     h("option", { value: "" }, "New session …"));
   picker.value = session;
+  return known;
 }
 
-function choose(name) {
+async function choose(name) {
   session = name;
   localStorage.setItem(KEPT, name);
-  load();
-  sessions();
+  mode();
+  const known = await sessions();
+  if (root && session === name && !running) load(known);
 }
 
 function pick() {
@@ -159,7 +176,7 @@ function pick() {
     return;
   }
   const now = new Date(), two = (n) => String(n).padStart(2, "0");
-  choose(`web:${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`);
+  choose(`${OURS}web-${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`);
   field.focus();
 }
 
@@ -178,7 +195,6 @@ function takeChunk(answer, data, entry) {
   if (data === "[DONE]") return false;
   const chunk = JSON.parse(data);
   if (chunk.error) throw new Failed(0, chunk.error.message);
-  if (chunk.id) entry.turn = chunk.id.replace(/^chatcmpl-/, "");
   if (chunk.usage) entry.tokens = `${count(chunk.usage.prompt_tokens)} in, ${count(chunk.usage.completion_tokens)} out`;
   const delta = chunk.choices && chunk.choices[0] && chunk.choices[0].delta;
   if (delta && delta.content) {
@@ -202,7 +218,10 @@ async function say(text) {
   toEnd();
   mode();
   try {
-    for await (const one of post("/v1/chat/completions", body, { "x-openclaw-session-key": session }, stop.signal)) {
+    const key = { "x-openclaw-session-key": session.slice(OURS.length) };
+    const answered = await post("/v1/chat/completions", body, key, stop.signal);
+    answer.turn = entry.turn = answered.turn;
+    for await (const one of answered.events) {
       const follow = atEnd();
       if (one.event === "openclaw.tool") takeTool(answer, one.data);
       else if (!takeChunk(answer, one.data, entry)) break;
@@ -221,9 +240,12 @@ async function say(text) {
 
 function mode() {
   if (!root) return;
+  const ours = session.startsWith(OURS);
+  field.disabled = !ours;
+  field.placeholder = ours ? "Message" : "This conversation is held elsewhere; here it can be read.";
   send.textContent = running ? "Stop" : "Send";
   send.classList.toggle("primary", !running);
-  send.disabled = !running && !field.value.trim();
+  send.disabled = !running && (!ours || !field.value.trim());
 }
 
 function submit(event) {
@@ -260,10 +282,9 @@ export function show(target, argument) {
   field = h("textarea", { id: "say", rows: 1, placeholder: "Message", "aria-label": "Message", enterkeyhint: "send", oninput: grow, onkeydown: key });
   send = h("button.primary", { type: "submit" }, "Send");
   picker = h("select", { "aria-label": "Session", onchange: pick });
-  problem = h("p");
   root = h("section.chat", null,
     h("header.bar", null, h("h1", null, "Chat"), h("label.session.small.dim", null, "Session ", picker)),
-    log, problem,
+    log,
     h("form.composer", { onsubmit: submit }, field, send));
   put(target, root);
   choose(session);

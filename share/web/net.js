@@ -71,7 +71,8 @@ export async function get(path, signal) {
   return response.json();
 }
 
-// The events of a stream, {event, data}, as they come; comments are skipped.
+// The events of a stream, {event, data}, as they come.  A comment that begins
+// with "openclaw." is one too: there other clients see nothing of it.
 async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -83,7 +84,9 @@ async function* events(response) {
       for (let end; (end = text.search(/\r?\n\r?\n/)) >= 0; ) {
         const one = { event: "message", data: "" };
         for (const line of text.slice(0, end).split(/\r?\n/)) {
-          if (line.startsWith("event:")) one.event = line.slice(6).trim();
+          const ours = /^: (openclaw\.\w+) (.*)$/.exec(line);
+          if (ours) [, one.event, one.data] = ours;
+          else if (line.startsWith("event:")) one.event = line.slice(6).trim();
           else if (line.startsWith("data:")) one.data += line.slice(line[5] === " " ? 6 : 5);
         }
         text = text.slice(end).replace(/^\r?\n\r?\n/, "");
@@ -99,9 +102,11 @@ export async function* follow(path, signal) {
   yield* events(await call(path, { headers: headers(token.get()), signal }));
 }
 
-export async function* post(path, body, more, signal) {
-  yield* events(await call(path, {
+// The id of the turn that it makes, and its events.
+export async function post(path, body, more, signal) {
+  const response = await call(path, {
     method: "POST", body: JSON.stringify(body), signal,
     headers: headers(token.get(), { "Content-Type": "application/json", ...more }),
-  }));
+  });
+  return { turn: response.headers.get("X-OpenClaw-Turn"), events: events(response) };
 }

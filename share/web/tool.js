@@ -20,7 +20,9 @@ export function pretty(args) {
 }
 
 export class ToolRow {
-  constructor(call) {
+  // `more` fetches what is not known of a call that has ended, when the row is
+  // opened: a promise of the same keys as below.
+  constructor(call, more) {
     this.mark = h("span.mark");
     this.time = h("span.time.num");
     this.body = h("div.tool-body");
@@ -28,6 +30,11 @@ export class ToolRow {
       h("summary", null, this.mark, h("span.name.mono", null, call.name || "tool"),
         h("span.gist.mono", null, gist(call.args)), this.time),
       this.body);
+    this.element.addEventListener("toggle", async () => {
+      if (!this.element.open || !more || this.call.ok === undefined || this.call.output !== undefined) return;
+      const found = await more(this.call).catch(() => null);
+      if (found) this.show(found);
+    });
     this.call = call;
     this.show(call);
   }

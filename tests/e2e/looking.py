@@ -23,9 +23,9 @@ class LookingCase(support.TestCase):
         stage = self.place.start(
             ["oc-recv-http", "--port", "0", *options, "--", "oc-spool",
              "put", "in"], OC_LOG="info", **env)
-        stage.wait_stderr("listens on 127.0.0.1")
-        self.port = int(re.search(r"127\.0\.0\.1 port (\d+)",
-                                  stage.stderr()).group(1))
+        self.port = int(support.wait_for(
+            lambda: re.search(r"listens on .*port (\d+)", stage.stderr()),
+            what="the port", state=stage.stderr).group(1))
         self.get("/healthz")  # the state was looked at before
         return stage
 
