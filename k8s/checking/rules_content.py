@@ -12,6 +12,7 @@ TO_FILL_IN = [
     (r"\bexample\.(com|org|net)\b", "an example's name"),
     (r"\b192\.0\.2\.\d+", "an example's address"),
     (r"to-be-made-by-k8s/seal", "not sealed yet; run k8s/seal"),
+    (r"\b0{64}\b", "no checksum yet"),
     (r"<your-[a-z-]+>", "a placeholder"),
 ]
 BUILT = Path(__file__).resolve().parent.parent.parent / "build" / "bin"
@@ -65,12 +66,16 @@ def check_cronjobs(objects):
 
 
 def to_fill_in(objects):
-    """What nobody has filled in yet: triples as those of check."""
+    """What nobody has filled in yet, each once: triples as those of check."""
+    seen = set()
     for one in objects:
         for path, value in texts(one, ""):
             for pattern, what in TO_FILL_IN:
-                found = re.search(pattern, value)
-                if found:
+                found = re.search(rf"\S*{pattern}\S*", value)
+                key = at(one, "metadata.name") if "seal" in pattern else (
+                    found and found[0])
+                if found and (what, key) not in seen:
+                    seen.add((what, key))
                     yield one, path, f"{found[0]}: {what}"
     for one in of_kind(objects, "ConfigMap"):
         if at(one, "data", {}).get("CHAT") == "0":

@@ -130,6 +130,17 @@ class Overlays(Case):
                     self.assertEqual(list(TABLES.problems(one)), [])
 
 
+    def test_the_dashboard_shows_what_there_is(self):
+        text = (K8S / "options/monitoring/openclaw.json").read_text()
+        sources = "".join(p.read_text() for p in (
+            support.SOURCE / "bin/oc-recv-http").glob("metrics*.c"))
+        names = {name.removesuffix("_bucket") for name
+                 in re.findall(r"\bopenclaw_\w+", text)}
+        self.assertGreater(len(names), 10)
+        for name in names:
+            self.assertIn(f'"{name}"', sources)
+
+
 class Typos(Case):
     """One letter of a field's name is changed, everywhere in turn."""
 
