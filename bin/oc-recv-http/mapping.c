@@ -243,6 +243,15 @@ make_plain(char *own_name)
 	return hash;
 }
 
+void
+mapped_free(struct mapped *mapped)
+{
+	free(mapped->key);
+	free(mapped->session);
+	free(mapped->text);
+	*mapped = (struct mapped){.text = NULL};
+}
+
 bool
 mapping_run(struct mapping *mapping, jv own_input, struct mapped *mapped)
 {
@@ -255,6 +264,7 @@ mapping_run(struct mapping *mapping, jv own_input, struct mapped *mapped)
 	if (failed)
 		mapped->text = raw(own_input);
 	if (mapped->text == NULL || *mapped->text == '\0') {
+		mapped_free(mapped);
 		jv_free(own_input);
 		return false;
 	}
@@ -274,13 +284,4 @@ mapping_run(struct mapping *mapping, jv own_input, struct mapped *mapped)
 	    .wrap = json_get_bool(value, "wrap", true)};
 	jv_free(own_input);
 	return true;
-}
-
-void
-mapped_free(struct mapped *mapped)
-{
-	free(mapped->key);
-	free(mapped->session);
-	free(mapped->text);
-	*mapped = (struct mapped){.text = NULL};
 }

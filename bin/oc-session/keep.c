@@ -191,7 +191,20 @@ tidy_turns(struct queue *queue)
 	free(turns);
 }
 
-/* Transcripts that were put aside. */
+/*
+ * Whether nobody comes back to a transcript: it was put aside, or belongs to a
+ * hook that had a session of its own (oc-recv-http(1)).
+ */
+static bool
+is_past(const char *name)
+{
+	const char *end = strrchr(name, '.');
+
+	return (end != NULL && strcmp(end, ".old") == 0) ||
+	       strncmp(name, "hook:hook-", strlen("hook:hook-")) == 0;
+}
+
+/* Transcripts of the past. */
 static void
 tidy_sessions(int64_t days_kept)
 {
@@ -200,10 +213,9 @@ tidy_sessions(int64_t days_kept)
 	struct dirent *entry;
 
 	while (directory != NULL && (entry = readdir(directory)) != NULL) {
-		const char *end = strrchr(entry->d_name, '.');
 		struct stat st;
 
-		if (end != NULL && strcmp(end, ".old") == 0 &&
+		if (is_past(entry->d_name) &&
 		    fstatat(dirfd(directory), entry->d_name, &st, 0) == 0 &&
 		    time(NULL) - st.st_mtime > days_kept * DAY_S)
 			(void)unlinkat(dirfd(directory), entry->d_name, 0);

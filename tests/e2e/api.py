@@ -1,6 +1,7 @@
 """The HTTP API of a gateway, as a caller sees it."""
 import http.client
 import json
+import signal
 
 import support
 
@@ -36,6 +37,12 @@ class ApiCase(support.TestCase):
             OPENCLAW_GATEWAY_TOKEN=TOKEN, OPENCLAW_HOOKS_TOKEN=HOOKS,
             GEMINI_API_KEY="model-key", OC_LOG="info")
         self.configure()
+
+    def tearDown(self):
+        super().tearDown()
+        if getattr(self, "http", None) and self.http.process.poll() is None:
+            self.http.signal(signal.SIGTERM)
+            self.assert_status(self.http.wait(), 0)
 
     def configure(self, **more):
         self.place.config({

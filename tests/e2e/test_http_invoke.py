@@ -18,6 +18,7 @@ class Invoke(ApiCase):
         self.start_agent()
 
     def tearDown(self):
+        super().tearDown()
         self.assertEqual(self.model_server.requests, [], "a model was asked")
 
     def invoke(self, tool, args=None, **more):

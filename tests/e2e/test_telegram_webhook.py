@@ -185,6 +185,12 @@ class WebhookCase(PickupCase):
         self.url = f"http://127.0.0.1:{self.port}/telegram"
         self.configure(webhook={"url": self.url})
 
+    def tearDown(self):
+        super().tearDown()
+        if getattr(self, "http", None):
+            self.http.signal(signal.SIGTERM)
+            self.assert_status(self.http.wait(), 0)
+
     def start_http(self):
         where = self.place.state / "run" / "http.json"
         where.unlink(missing_ok=True)
