@@ -14,7 +14,7 @@
 #include "usage.h"
 #include "xalloc.h"
 
-enum { READ_SIZE = 256 * 1024 };
+enum { READ_SIZE = 32 * 1024 }; /* some hundred lines, some milliseconds */
 
 /* ---- writing */
 

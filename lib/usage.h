@@ -41,7 +41,7 @@ void usage_free(struct usage_reader *reader);
 const struct usage_total *usage_read(struct usage_reader *reader,
     void (*each)(void *arg, jv ref_line), void *arg);
 /*
- * The same a piece at a time (a quarter of a megabyte), for whoever has other
+ * The same a piece at a time (some hundred lines), for whoever has other
  * work to do in between.  False: there was nothing more.
  */
 bool usage_read_some(struct usage_reader *reader,

@@ -187,7 +187,8 @@ function takeTool(answer, data) {
   answer.tool({
     call: event.call, name: event.name, args: event.args, ok: event.ok, ms: event.ms, output: event.output,
   });
-  answer.wait(event.ok === undefined ? `${event.name} runs` : "thinks");
+  const runs = [...answer.tools.values()].filter((t) => t.call.ok === undefined).map((t) => t.call.name);
+  answer.wait(runs.length ? `${runs.join(", ")} runs` : "thinks");
 }
 
 // One piece of a chat completion.  False: the stream is over.

@@ -52,7 +52,7 @@ export class ToolRow {
     put(this.body,
       asked && h("pre", { tabindex: 0 }, h("code", null, asked)),
       output && h("pre.output", { tabindex: 0 }, h("code", null, output)),
-      (timeout || exit) && h("p.small.dim", null, timeout ? "ended at its deadline" : `exit status ${exit}`),
+      (timeout || exit > 0) && h("p.small.dim", null, timeout ? "ended at its deadline" : `exit status ${exit}`),
       state === "runs" && h("p.small.dim", null, "runs …"));
   }
 }

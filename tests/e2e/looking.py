@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import time
 import urllib.parse
 
@@ -23,11 +24,18 @@ class LookingCase(support.TestCase):
         stage = self.place.start(
             ["oc-recv-http", "--port", "0", *options, "--", "oc-spool",
              "put", "in"], OC_LOG="info", **env)
+        self.addCleanup(self.end, stage)
         self.port = int(support.wait_for(
             lambda: re.search(r"listens on .*port (\d+)", stage.stderr()),
             what="the port", state=stage.stderr).group(1))
         self.get("/healthz")  # the state was looked at before
         return stage
+
+    def end(self, stage):
+        """It ends in good order, and has lost no memory."""
+        if stage.process.poll() is None:
+            stage.signal(signal.SIGTERM)
+            self.assert_status(stage.wait(), 0)
 
     def open(self, path, token=TOKEN, method="GET", **headers):
         """The answer, its body not read yet."""

@@ -88,7 +88,8 @@ class Install(support.TestCase):
             self.assertEqual(installed.stat().st_mode & 0o777, 0o755)
         for name in ("man/man7/oc.7", "man/man7/oc-turn.7",
                      "openclaw/schema/turn.json",
-                     "openclaw/examples/word-count.sh"):
+                     "openclaw/examples/word-count.sh",
+                     "openclaw/web/index.html", "openclaw/web/app.js"):
             self.assertIn("share/" + name, files)
         self.make("uninstall", *where)
         self.assertEqual(self.files(top), [])

@@ -171,7 +171,7 @@ class Views(PageCase):
                 at=now_ms() - (20 - i) * 60000,
                 error=error if i == 4 else None))
             self.finish_turn(f"t{i}")
-        begin = now_ms() - 16 * 60000
+        begin = now_ms() - 15 * 60000
         self.write("sent/t5", [
             {"event": "plan", "at": begin + 3100, "parts": 1},
             {"event": "done", "at": begin + 3600, "status": "sent"}])
