@@ -22,7 +22,7 @@ enum {
 };
 
 static const char *const roles[] = {"gateway", "node"};
-static const char *const chains[] = {"receive", "agent", "deliver"};
+static const char *const chains[] = {"receive", "agent", "deliver", "api"};
 enum {
 	ROLES = sizeof roles / sizeof *roles,
 	CHAINS = sizeof chains / sizeof *chains,

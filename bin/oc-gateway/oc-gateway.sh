@@ -17,14 +17,14 @@ PAUSE_MOST=300   # and at most, after doubling
 HEALTHY_S=60     # a chain that ran so long starts again with PAUSE_FIRST
 GRACE_S=1        # for the programs behind one that ended
 DELIVER_S=10     # for the replies that are on their way, when draining
-CHAINS='receive agent deliver' # and provision_ROLE
+CHAINS='receive agent api deliver' # and provision_ROLE
 
 usage='usage: oc-gateway [-h] [-c FILE] [--role gateway|node|all] [--drain SECONDS]
                   [--log FILE] [--bind loopback|lan|auto|custom] [--port N]
                   [--auth none|token] [--token TOKEN] [--allow-unconfigured]
 
-Starts the chains of programs that receive, answer and deliver messages, and
-keeps them up until SIGTERM.
+Starts the chains of programs that receive, answer and deliver messages and
+answer the HTTP API, and keeps them up until SIGTERM.
 
   -c FILE     configuration
   --role      gateway: receive and deliver; node: answer; all: both (default)
@@ -32,8 +32,9 @@ keeps them up until SIGTERM.
   --log FILE  write the log there; SIGHUP opens it anew
   --allow-unconfigured
               models that the configuration does not name may be asked for
-  --bind, --port, --auth, --token
-              for the HTTP API; nothing listens on the port in this version
+  --bind, --port, --auth
+              for the HTTP API, see oc-recv-http(1)
+  --token     its token; better in OPENCLAW_GATEWAY_TOKEN
 
 SIGHUP starts the chains again with the configuration as it is then.
 See oc-gateway(1).'
@@ -160,10 +161,16 @@ inner_pipeline() { # tool stages
 
 start_programs() { # chain
 	exec 4</dev/null
+	[ "$1" = api ] || unset OPENCLAW_GATEWAY_TOKEN OPENCLAW_HOOKS_TOKEN \
+		OPENCLAW_GATEWAY_TOKEN_FILE OPENCLAW_HOOKS_TOKEN_FILE
 	case $1 in
 	# it tells the supervisor, our parent
 	provision_*) add_last oc-provision -w -p "$PPID" -r "$role" ;;
 	receive) add_last oc-recv-telegram -- oc-spool put in ;;
+	api)
+		# shellcheck disable=SC2086 # options
+		add_last oc-recv-http -d "$drain" $api -- oc-spool put in
+		;;
 	deliver)
 		[ "$drain" -le "$DELIVER_S" ] || drain=$DELIVER_S
 		add oc-spool take -d "$drain" out/telegram
@@ -238,9 +245,15 @@ collect() {
 # The first program takes nothing more and ends when the rest is through.
 stop_chain() {
 	kill "$first" 2>/dev/null
-	[ -z "$stopping" ] || exit 0
+	[ -z "$stopping" ] || stop_at_once
 	stopping=1
 	wait_at_most "$drain"
+}
+
+# Asked once more.  The API says good-bye to its callers.
+stop_at_once() {
+	[ "$only" = api ] || exit 0
+	kill "$first" 2>/dev/null
 }
 
 wait_at_most() { # seconds
@@ -267,8 +280,7 @@ run_chain() { # chain
 	fi
 	until ended || ! runs "$timer"; do
 		next_word
-		# asked once more while the last turns end: at once
-		[ "$word:$stopping" != term:1 ] || exit 0
+		[ "$word:$stopping" != term:1 ] || stop_at_once
 	done
 	collect
 	case $worst in
@@ -307,6 +319,8 @@ save() {
 
 start_chain() {
 	tethered setsid "$self" --chain "$chain" --drain "$drain" --role "$role" \
+		${bind:+--bind "$bind"} ${port:+--port "$port"} \
+		${auth:+--auth "$auth"} \
 		3>&- 8>&- 9>&- &
 	pid=$! timer='' again='' doing=running why=''
 	now
@@ -402,6 +416,7 @@ make_plan() {
 	else
 		plan="deliver ${plan:+$plan }receive"
 	fi
+	plan="${plan:+$plan }api"
 }
 
 # Whether a chain is to run.
@@ -476,6 +491,7 @@ drain_chains() {
 		end_chain "provision_$role"
 		end_chain receive
 		end_chain agent
+		end_chain api
 		;;
 	esac
 	case $draining:$alive in
@@ -483,6 +499,8 @@ drain_chains() {
 	turns:*)
 		draining=replies
 		end_chain deliver
+		# what waits for a turn that has not begun gets no answer now
+		end_chain api
 		;;
 	esac
 	[ -n "$alive" ] || {
@@ -499,7 +517,8 @@ supervise() {
 	make_plan
 	look_after_chains
 	log info "is up: ${plan:-no chain} (role $role, state $state)"
-	until [ -z "$alive" ] && [ -n "$failure" ]; do
+	# an API with nothing behind it is not worth going on for
+	until [ -z "$draining${alive#" api"}" ] && [ -n "$failure" ]; do
 		next_word
 		case $word:$draining in
 		term:) draining=asked ;;
@@ -559,14 +578,13 @@ check_one_of() { # option text word...
 
 check_options() {
 	check_one_of --role "$role" gateway node all
-	check_one_of --bind "$bind" loopback lan auto custom
-	check_one_of --auth "$auth" none token
-	check_number --port "$port" 1 65535
+	[ -z "$bind" ] || check_one_of --bind "$bind" loopback lan auto custom
+	[ -z "$auth" ] || check_one_of --auth "$auth" none token
+	[ -z "$port" ] || check_number --port "$port" 0 65535
 	check_number --drain "$drain" 0 86400
 }
 
-role=all bind=loopback auth=token port=${OPENCLAW_GATEWAY_PORT:-18789}
-drain=60 logfile='' only=''
+role=all bind='' auth='' port='' token='' drain=60 logfile='' only=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--*=*)
@@ -596,6 +614,7 @@ while [ $# -gt 0 ]; do
 	--bind) bind=$2 ;;
 	--port) port=$2 ;;
 	--auth) auth=$2 ;;
+	--token) token=$2 given=yes ;;
 	--drain) drain=$2 ;;
 	--log) logfile=$2 ;;
 	--chain) only=$2 ;;
@@ -603,6 +622,15 @@ while [ $# -gt 0 ]; do
 	shift 2
 done
 check_options
+
+# Everybody sees our arguments, and only our user our environment: what the
+# arguments said is said again without the token.
+if [ -n "${given-}" ]; then
+	export OPENCLAW_GATEWAY_TOKEN="$token"
+	exec "$0" --role "$role" --drain "$drain" ${bind:+--bind "$bind"} \
+		${port:+--port "$port"} ${auth:+--auth "$auth"} \
+		${logfile:+--log "$logfile"}
+fi
 
 # What was built or installed with us is found first.
 here=$(cd "$(dirname "$0")" && pwd)
@@ -612,6 +640,7 @@ setpriv=$(command -v setpriv)
 state=${OC_STATE:-${HOME:+$HOME/.openclaw/state}}
 [ -n "$state" ] || die 78 'no directory of state: neither OC_STATE nor HOME is set'
 run=$state/run
+api="${bind:+--bind $bind} ${port:+--port $port} ${auth:+--auth $auth}"
 CHAINS="provision_$role $CHAINS"
 OC_STATE=$state
 export PATH OC_STATE
@@ -619,5 +648,11 @@ export PATH OC_STATE
 [ -z "$logfile" ] || exec 2>>"$logfile" || die 73 "$logfile: cannot be written"
 prepare || exit
 take_locks
-log info "nothing listens on port $port in this version"
+case $role in
+gateway | all)
+	# a wrong address or a busy port is told now, before anything runs
+	# shellcheck disable=SC2086 # options
+	oc-recv-http -n $api || exit
+	;;
+esac
 supervise

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include "io.h"
 #include "json.h"
 #include "log.h"
+#include "openai.h"
 #include "probes.h"
 #include "secret.h"
 #include "server.h"
@@ -36,6 +38,10 @@ enum {
 	DRAIN_S = 60, /* for running requests, after SIGTERM */
 	DRAIN_MOST_S = 86400,
 	BUSY = 1, /* the exit status when another program has the port */
+	/* a predecessor that was killed may have it for a moment */
+	BUSY_TRIES = 5,
+	BUSY_WAIT_MS = 100,
+	GOODBYE_S = 2, /* for answers on their way, after a second SIGTERM */
 };
 
 /* Where it listens, and whom it answers. */
@@ -55,7 +61,7 @@ struct stopper {
 static void
 print_help(void)
 {
-	puts("usage: oc-recv-http [-c FILE] [-d SECONDS] [--bind "
+	puts("usage: oc-recv-http [-n] [-c FILE] [-d SECONDS] [--bind "
 	     "loopback|lan|auto|custom]\n"
 	     "                    [--port N] [--auth token|none] [-- PROGRAM "
 	     "[ARGUMENT...]]\n"
@@ -66,6 +72,7 @@ print_help(void)
 	     "~/.openclaw/openclaw.yaml)\n"
 	     "  -d SECONDS  after SIGTERM, how long to wait for requests that "
 	     "run (60)\n"
+	     "  -n          only check that it could start, and end\n"
 	     "  --bind      loopback: this machine; lan: every address; auto: "
 	     "lan if there is\n"
 	     "              a token; custom: gateway.host of the "
@@ -111,6 +118,7 @@ one_of(const char *option, const char *text, const char *const *words)
 struct options {
 	const char *config, *bind, *auth;
 	int port, drain_s; /* port -1: not given */
+	bool check;
 };
 
 static void
@@ -126,7 +134,7 @@ parse_options(int argc, char **argv, struct options *options)
 	static const char *const auths[] = {"token", "none", NULL};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+c:d:h", longs, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "+c:d:hn", longs, NULL)) != -1)
 		switch (c) {
 		case 'c': options->config = optarg; break;
 		case 'd':
@@ -142,6 +150,7 @@ parse_options(int argc, char **argv, struct options *options)
 		case 'a':
 			options->auth = one_of("--auth", optarg, auths);
 			break;
+		case 'n': options->check = true; break;
 		case 'h': print_help(); exit(EX_OK);
 		default: usage_error("unknown option");
 		}
@@ -193,6 +202,11 @@ check_place(struct place *place, const struct auth *auth)
 		    "OPENCLAW_GATEWAY_TOKEN (and not --auth none), or use "
 		    "--bind loopback.",
 		    place->bind);
+}
+
+static void
+warn_without_token(const struct place *place, const struct auth *auth)
+{
 	if (!place->open && !auth_has_token(auth))
 		log_warn("OPENCLAW_GATEWAY_TOKEN is not set: only probes are "
 			 "answered; set it, or use --auth none for everyone "
@@ -204,9 +218,13 @@ check_place(struct place *place, const struct auth *auth)
 static void
 listen_on(struct server *server, const char *address, int *port, bool must)
 {
-	if (server_listen(server, address, port)) {
-		log_info("listens on %s port %d", address, *port);
-		return;
+	for (int i = 0; i < BUSY_TRIES; i++) {
+		if (server_listen(server, address, port))
+			return;
+		if (errno != EADDRINUSE || *port == 0)
+			break;
+		poll(NULL, 0, BUSY_WAIT_MS);
+		errno = EADDRINUSE;
 	}
 	if (errno == EADDRINUSE)
 		fatal(BUSY,
@@ -219,23 +237,31 @@ listen_on(struct server *server, const char *address, int *port, bool must)
 	log_debug("%s port %d: %s", address, *port, strerror(errno));
 }
 
-static void
+/* The port. */
+static int
 listen_everywhere(struct server *server, const struct place *place)
 {
 	int port = place->port;
 	bool lan = strcmp(place->bind, "lan") == 0;
-	char *path, *text;
-	jv where;
 
 	if (strcmp(place->bind, "custom") == 0) {
 		listen_on(server, place->host, &port, true);
-	} else {
-		/* the second is there only where there is IPv6 */
-		listen_on(server, lan ? "0.0.0.0" : "127.0.0.1", &port, true);
-		listen_on(server, lan ? "::" : "::1", &port, false);
+		return port;
 	}
-	/* for those who look what runs here */
-	where = json_set_int(json_object(), "port", port);
+	/* the second is there only where there is IPv6 */
+	listen_on(server, lan ? "0.0.0.0" : "127.0.0.1", &port, true);
+	listen_on(server, lan ? "::" : "::1", &port, false);
+	return port;
+}
+
+/* For those who look what runs here. */
+static void
+tell_place(const struct place *place, int port)
+{
+	jv where = json_set_int(json_object(), "port", port);
+	char *path, *text;
+
+	log_info("listens on port %d (%s)", port, place->bind);
 	where = json_set_string(where, "bind", place->bind);
 	text = json_text(where);
 	path = state_path("run");
@@ -252,6 +278,16 @@ listen_everywhere(struct server *server, const struct place *place)
 }
 
 /* ---- the end */
+
+static void
+on_goodbye(evutil_socket_t fd, short what, void *arg)
+{
+	struct stopper *stopper = arg;
+
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(stopper->base);
+}
 
 static void
 on_too_long(evutil_socket_t fd, short what, void *arg)
@@ -273,7 +309,9 @@ on_signal(evutil_socket_t signal_number, short what, void *arg)
 	(void)signal_number;
 	(void)what;
 	if (server_is_draining(stopper->server)) {
-		event_base_loopbreak(stopper->base);
+		most.tv_sec = GOODBYE_S;
+		event_base_once(
+		    stopper->base, -1, EV_TIMEOUT, on_goodbye, stopper, &most);
 		return;
 	}
 	log_debug("stopping");
@@ -340,19 +378,35 @@ handlers_close(struct handlers *handlers, struct server *own_server)
 	intake_free(handlers->intake);
 }
 
+/* From the first request to the end; frees the server and the handlers. */
+static void
+serve(struct server *server, struct handlers *handlers, char *const *program,
+    int drain_s)
+{
+	struct event_base *base = server_base(server);
+	struct submit *submit = submit_new(base, program);
+	struct wait *wait = wait_new(base);
+
+	handlers_open(handlers, server, submit, wait);
+	run(base, &(struct stopper){
+		      .server = server, .base = base, .drain_s = drain_s});
+	handlers_close(handlers, server);
+	wait_free(wait);
+	submit_free(submit);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct options options = {.port = -1, .drain_s = DRAIN_S};
+	struct handlers handlers = {.intake = NULL};
 	struct server_limits limits;
 	struct config config;
 	struct place place;
 	struct event_base *base;
 	struct server *server;
-	struct submit *submit;
-	struct wait *wait;
-	struct handlers handlers = {.intake = NULL};
 	struct auth *auth;
+	int port;
 
 	log_init("oc-recv-http");
 	parse_options(argc, argv, &options);
@@ -369,18 +423,18 @@ main(int argc, char **argv)
 	if (base == NULL)
 		fatal(EX_OSERR, "libevent: %s", strerror(errno));
 	server = server_new(base, &config, auth, &limits);
-	listen_everywhere(server, &place);
-	submit = submit_new(base, optind < argc ? argv + optind : NULL);
-	wait = wait_new(base);
-	handlers_open(&handlers, server, submit, wait);
+	port = listen_everywhere(server, &place);
 
-	run(base,
-	    &(struct stopper){
-		.server = server, .base = base, .drain_s = options.drain_s});
+	if (options.check) {
+		server_free(server);
+		intake_free(handlers.intake);
+	} else {
+		tell_place(&place, port);
+		warn_without_token(&place, auth);
+		serve(server, &handlers, optind < argc ? argv + optind : NULL,
+		    options.drain_s);
+	}
 
-	handlers_close(&handlers, server);
-	wait_free(wait);
-	submit_free(submit);
 	event_base_free(base);
 	auth_free(auth);
 	config_free(&config);

@@ -188,7 +188,7 @@ class Place:
             "PATH": f"{self.fakes}:{BIN}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.home), "OC_STATE": str(self.state),
             "TMPDIR": str(self.folder), "LANG": "C.UTF-8", "TZ": "UTC",
-            "OC_LOG": "warn",
+            "OC_LOG": "warn", "OPENCLAW_GATEWAY_PORT": "0",
         }
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
             if name in os.environ:
