@@ -85,6 +85,7 @@ give_up(struct work *work)
 {
 	bool stopped = turn_has_reply(work->turn);
 	char *summary = attempt_summary(work->failed);
+	jv cause = attempt_cause(work->failed);
 	char *text = xasprintf("No model could answer this. %s%s",
 	    *summary != '\0' ? "Tried: " : "The route names none.", summary);
 	jv step = json_set_string(json_object(), "role", "assistant");
@@ -94,10 +95,16 @@ give_up(struct work *work)
 	work->failed = json_array();
 	add_step(work, step);
 	if (!stopped) {
+		jv error;
+
 		work->turn = turn_fail(work->turn, "no_model", summary, text);
+		error = json_take(&work->turn, "error");
+		work->turn = json_set(work->turn, "error",
+		    json_set(error, "cause", json_copy(cause)));
 		log_warn("turn %s: no model answered: %s", turn_id(work->turn),
 		    summary);
 	}
+	jv_free(cause);
 	free(summary);
 	free(text);
 	work_finish(work);

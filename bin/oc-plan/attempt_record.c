@@ -94,6 +94,27 @@ attempt_step(const struct config *config, const char *model,
 	return step;
 }
 
+jv
+attempt_cause(jv ref_failed)
+{
+	jv cause = json_null();
+
+	for (int i = 0, n = json_length(ref_failed); i < n; i++) {
+		jv one = json_at(ref_failed, i), error = json_get(one, "error");
+		bool asked = json_has(one, "ms");
+
+		if (asked || json_is_null(cause)) {
+			jv_free(cause);
+			cause = json_delete(json_copy(error), "message");
+		}
+		jv_free(error);
+		jv_free(one);
+		if (asked)
+			break;
+	}
+	return cause;
+}
+
 char *
 attempt_summary(jv ref_failed)
 {

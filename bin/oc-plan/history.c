@@ -264,6 +264,42 @@ append_entries(jv own_all, jv ref_entries, size_t output_max)
 	return own_all;
 }
 
+/*
+ * What the caller says was said before, where the session has no transcript
+ * of it: the last `most` bytes.
+ */
+static jv
+before_of(jv ref_turn, size_t most)
+{
+	jv before = json_get(ref_turn, "before"), chosen = json_array();
+	int count = json_length(before), from = count;
+	size_t size = 0;
+	bool begun = false;
+
+	while (from > 0 && size <= most) {
+		jv entry = json_at(before, --from),
+		   text = json_get(entry, "text");
+
+		size += json_string_length(text);
+		jv_free(text);
+		jv_free(entry);
+	}
+	if (size > most)
+		from++;
+	for (int i = from; i < count; i++) {
+		jv entry = json_at(before, i);
+
+		/* an exchange begins with what the person said */
+		begun = begun || has_role(entry, "user");
+		if (begun && json_is_object(entry))
+			chosen = json_append(chosen, entry);
+		else
+			jv_free(entry);
+	}
+	jv_free(before);
+	return chosen;
+}
+
 jv
 history_conversation(jv ref_turn, size_t most, int shorten)
 {
@@ -274,6 +310,9 @@ history_conversation(jv ref_turn, size_t most, int shorten)
 	if (shorten >= SHORTEN_MAX)
 		history_max = 0;
 	entries = history_read(turn_session(ref_turn), history_max);
+	all = append_entries(all, entries, output_max);
+	jv_free(entries);
+	entries = before_of(ref_turn, history_max);
 	all = append_entries(all, entries, output_max);
 	jv_free(entries);
 	user = json_set_string(user, "role", "user");

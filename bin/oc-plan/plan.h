@@ -138,6 +138,11 @@ jv attempt_record(const struct config *config, const char *model,
 /* The step of an answer, with the failed attempts before it. */
 jv attempt_step(const struct config *config, const char *model,
     struct answer *answer, int64_t ms, jv own_failed);
+/*
+ * Why no model answered, for programs: class and status of the first attempt
+ * that was really made, else of the first.
+ */
+jv attempt_cause(jv ref_failed);
 /* "model: what went wrong; …" of the failed attempts, for people. */
 char *attempt_summary(jv ref_failed);
 /* Whether any of them is a failure, and not only a model without its key. */

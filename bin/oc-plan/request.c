@@ -17,6 +17,7 @@ request_end(struct work *work)
 	sse_free(&work->sse);
 	buf_free(&work->raw);
 	buf_free(&work->body);
+	buf_free(&work->system);
 	free(work->url);
 	work->url = NULL;
 	jv_free(work->prompt.conversation);
@@ -211,6 +212,20 @@ history_bytes(jv ref_model)
 	return (size_t)(context * A_TOKEN / 2);
 }
 
+/* The system prompt, and after it what the caller wants of this turn. */
+static const char *
+system_of(struct work *work)
+{
+	const char *system = workspace_system(work->planner->workspace);
+	const char *more = json_get_string(work->turn, "instructions", "");
+
+	if (*more == '\0')
+		return system;
+	buf_clear(&work->system);
+	buf_printf(&work->system, "%s\n\n%s", system, more);
+	return buf_string(&work->system);
+}
+
 static void
 make_prompt(struct work *work, const char *model)
 {
@@ -220,7 +235,7 @@ make_prompt(struct work *work, const char *model)
 
 	work->prompt = (struct prompt){
 	    .model = model,
-	    .system = workspace_system(planner->workspace),
+	    .system = system_of(work),
 	    .conversation = history_conversation(
 		work->turn, history_bytes(entry), work->shorten),
 	    .tools = planner->tools,

@@ -21,6 +21,7 @@ struct work {
 	char *name; /* "provider/model" */
 	const struct backend *backend;
 	struct prompt prompt;
+	struct buf system; /* the prompt's, with what the turn adds */
 	char *url;
 	struct buf body;
 	struct http_transfer *transfer;

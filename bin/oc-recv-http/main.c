@@ -261,7 +261,11 @@ tell_place(const struct place *place, int port)
 	jv where = json_set_int(json_object(), "port", port);
 	char *path, *text;
 
-	log_info("listens on port %d (%s)", port, place->bind);
+	log_info("listens on %s port %d",
+	    strcmp(place->bind, "custom") == 0 ? place->host
+	    : strcmp(place->bind, "lan") == 0  ? "0.0.0.0"
+					       : "127.0.0.1",
+	    port);
 	where = json_set_string(where, "bind", place->bind);
 	text = json_text(where);
 	path = state_path("run");
@@ -353,6 +357,7 @@ read_limits(const struct config *config)
 struct handlers {
 	struct probes *probes;
 	struct viewer *viewer;
+	struct openai *openai;
 	struct ws *ws;
 	struct intake *intake; /* made before: it takes secrets */
 };
@@ -363,6 +368,7 @@ handlers_open(struct handlers *handlers, struct server *server,
 {
 	handlers->probes = probes_init(server, submit);
 	handlers->viewer = viewer_new(server, wait);
+	handlers->openai = openai_new(server, submit, wait);
 	handlers->ws = ws_init(server, submit, wait);
 	intake_serve(handlers->intake, server, submit, wait);
 }
@@ -373,6 +379,7 @@ handlers_close(struct handlers *handlers, struct server *own_server)
 {
 	ws_free(handlers->ws);
 	server_free(own_server);
+	openai_free(handlers->openai);
 	viewer_free(handlers->viewer);
 	probes_free(handlers->probes);
 	intake_free(handlers->intake);

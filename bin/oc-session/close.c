@@ -216,7 +216,8 @@ remember(const struct closer *closer, struct closing *closing)
 	if (compact_is(closing->turn))
 		closing->silent =
 		    !compact_finish(&closing->turn, closer->limit);
-	else if (!closing->command && json_has(closing->turn, "text"))
+	else if (!closing->command && json_has(closing->turn, "text") &&
+		 !json_get_bool(closing->turn, "once", false))
 		write_transcript(closer, closing);
 }
 

@@ -348,7 +348,7 @@ class Refusals(gateway.GatewayCase):
             "--role=all", "--bind", "lan", "--port", "0", "--auth=token",
             "--token", "secret-0f3", "--allow-unconfigured", "--drain", "5",
             "-c", self.place.env["OC_CONFIG"])
-        stage.wait_stderr("(lan)")
+        stage.wait_stderr("listens on 0.0.0.0")
         self.assert_no_secret("secret-0f3", stage, self.place.state)
         for pid in [stage.pid, *support.descendants(stage.pid)]:
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
