@@ -98,6 +98,57 @@ class Image(unittest.TestCase):
         self.assertIn('"route"', out)
 
 
+# The start-up command of the deployment that all of this is for.
+START = """
+cp /tmp/openclaw.json /home/node/.openclaw/openclaw.json
+cp /tmp/AGENTS.md /home/node/.openclaw/workspace/AGENTS.md
+curl -sLo /home/node/bin/kubectl \\
+  "https://dl.k8s.io/release/v1.34.3/bin/linux/amd64/kubectl"
+openclaw channels add --channel telegram --use-env
+exec openclaw gateway run --bind lan --allow-unconfigured
+"""
+
+
+class Start(unittest.TestCase):
+    """As the reference has it: its command, tokens in the environment."""
+
+    def setUp(self):
+        from fake.telegram import Telegram
+        self.place = support.Place()
+        self.addCleanup(self.place.remove)
+        self.place.folder.chmod(0o755)
+        self.telegram = Telegram()
+        self.telegram.start()
+        self.addCleanup(self.telegram.stop)
+        config = self.place.folder / "openclaw.json"
+        config.write_text(json.dumps({
+            "primary_model": "local/runbook", "fallbacks": [],
+            "channels": {"telegram": {"api_root": self.telegram.url,
+                                      "allow_from": ["42"]}}}))
+        shutil.copy(podworld.HOMELAB / "AGENTS.md", self.place.folder)
+        self.secrets = self.place.folder / "secrets"
+        self.secrets.write_text(
+            f"TELEGRAM_BOT_TOKEN={self.telegram.token}\n"
+            "OPENCLAW_GATEWAY_TOKEN=gw-0f3b8a771c52d946\n"
+            f"OPENCLAW_GATEWAY_PORT={support.free_port()}\n")
+
+    def test_word_for_word(self):
+        name = "openclaw-reference"
+        folder = self.place.folder
+        self.addCleanup(engine.try_podman, "rm", "-f", "-t", "0", name)
+        engine.podman(
+            "run", "-d", "--name", name, "--network", "host",
+            "--add-host", "dl.k8s.io:127.0.0.1",  # nothing is downloaded
+            "--cap-drop", "all", "--env-file", self.secrets,
+            "-v", f"{folder}/openclaw.json:/tmp/openclaw.json:ro",
+            "-v", f"{folder}/AGENTS.md:/tmp/AGENTS.md:ro",
+            image, "sh", "-c", START)
+        self.telegram.wait_calls("getUpdates", seconds=60)
+        self.telegram.say("run the morning brief")
+        text = self.telegram.wait_sent(1, 60)[0]["text"]
+        self.assertIn("kubectl", text)
+
+
 class Pod(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
