@@ -25,11 +25,14 @@ class LookingCase(support.TestCase):
             ["oc-recv-http", "--port", "0", *options, "--", "oc-spool",
              "put", "in"], OC_LOG="info", **env)
         self.addCleanup(self.end, stage)
-        self.port = int(support.wait_for(
-            lambda: re.search(r"listens on .*port (\d+)", stage.stderr()),
-            what="the port", state=stage.stderr).group(1))
+        self.port = self.port_of(stage)
         self.get("/healthz")  # the state was looked at before
         return stage
+
+    def port_of(self, stage):
+        return int(support.wait_for(
+            lambda: re.search(r"listens on .*port (\d+)", stage.stderr()),
+            what="the port", state=stage.stderr).group(1))
 
     def end(self, stage):
         """It ends in good order, and has lost no memory."""

@@ -136,6 +136,24 @@ class Metrics(MetricsCase):
         self.assertEqual(self.value(
             "openclaw_processes", program="oc-recv-http"), 1)
 
+    def test_every_process_of_the_gateway(self):
+        # the real one starts it the same way
+        self.place.script(
+            "oc-gateway", "#!/bin/sh\nsleep 600 &\noc-recv-http --port 0 -- "
+            "oc-spool put in\n")
+        stage = self.place.start(["oc-gateway"], OC_LOG="info")
+        self.port = self.port_of(stage)
+        found = self.metrics()
+        count = {dict(k[1])["program"]: v for k, v in found.items()
+                 if k[0] == "openclaw_processes"}
+        self.assertEqual(count["oc-gateway"], 1)
+        self.assertEqual(count["oc-recv-http"], 1)
+        self.assertEqual(count["tool"], 1)
+        self.assertGreaterEqual(count["oc-spool"], 1)
+        self.assertGreater(found[
+            "openclaw_process_resident_memory_bytes",
+            (("program", "oc-gateway"),)], 100000)
+
     def test_names_from_outside_are_bounded(self):
         self.serve()
         for i in range(20):
