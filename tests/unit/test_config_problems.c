@@ -256,14 +256,12 @@ all_problems_are_told_up_to_a_limit(void **state)
 
 	(void)state;
 	refuse_with("limits: {steps: 0}\n"
-		    "nonsense: 1\n"
+		    "primary_modle: 1\n"
 		    "limits: {}\n",
 	    "f:3:1: the key `limits` is there twice; remove one\n"
 	    "f:1:17: out of range; write a number from 1 to 1000\n"
-	    "f:2:1: unknown key `nonsense`; known here: primary_model, "
-	    "fallbacks, litellm_base_url, allow_unconfigured, providers, "
-	    "models, routes, workspace, tools, limits, channels, "
-	    "gateway, sessions, provision\n");
+	    "f:2:1: unknown key `primary_modle`; did you mean "
+	    "`primary_model`?\n");
 	for (int i = 0; i < 100; i++)
 		buf_printf(&text, "k%d: 1\n", i);
 	assert_false(
