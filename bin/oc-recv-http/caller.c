@@ -41,6 +41,22 @@ check_key(const char *key)
 	return NULL;
 }
 
+const char *
+caller_key(const struct caller *caller)
+{
+	return caller->session + strlen("http:");
+}
+
+bool
+caller_knows_session(const char *key)
+{
+	char *session = xasprintf("http:%s", key);
+	bool knows = transcript_size(session) != 0;
+
+	free(session);
+	return knows;
+}
+
 /* The session, and whether it lasts. */
 static const char *
 choose_session(struct caller *caller, struct request *request, jv ref_body,

@@ -35,6 +35,11 @@ bool caller_turn(const struct caller *caller, const struct asker *asker,
     struct request *request, const struct talk *talk, const char *ulid,
     jv *own_turn);
 
+/* The key in the session's name, as long as the caller lives. */
+const char *caller_key(const struct caller *caller);
+/* Whether something was said in the session with this key. */
+bool caller_knows_session(const char *key);
+
 /* The error of a wrong request. */
 void caller_refuse(struct request *request, int status, const char *problem);
 

@@ -6,5 +6,7 @@
 /* POST /v1/chat/completions, and GET /v1/models. */
 void completions_init(struct asker *asker);
 void models_init(struct asker *asker);
+/* POST /v1/responses. */
+void responses_init(struct asker *asker);
 
 #endif

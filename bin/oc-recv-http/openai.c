@@ -23,6 +23,7 @@ openai_new(struct server *server, struct submit *submit, struct wait *wait)
 	free(workspace);
 	models_init(&openai->asker);
 	completions_init(&openai->asker);
+	responses_init(&openai->asker);
 	return openai;
 }
 
