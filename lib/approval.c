@@ -14,6 +14,7 @@
 #include "json.h"
 #include "log.h"
 #include "record.h"
+#include "shared.h"
 #include "state.h"
 #include "turn.h"
 #include "utf8.h"
@@ -110,12 +111,15 @@ path_of(const char *name)
 		if (strchr(letters, id[i]) == NULL)
 			return NULL;
 	}
-	return state_path("approvals/%s%s", id, suffix);
+	return redis_is_used() ? xasprintf("approvals/%s%s", id, suffix)
+			       : state_path("approvals/%s%s", id, suffix);
 }
 
+/* `ref_turn`: who saves it, where several nodes could; or null. */
 static bool
-save(jv ref_approval)
+save(jv ref_approval, jv ref_turn)
 {
+	struct shared_guard guard = shared_guard(ref_turn);
 	char *path = path_of(json_get_string(ref_approval, "id", ""));
 	char *directory = state_path("approvals");
 	struct buf text = {0};
@@ -124,12 +128,26 @@ save(jv ref_approval)
 	json_write(&text, ref_approval);
 	buf_add_byte(&text, '\n');
 	errno = ENOENT;
-	ok = path != NULL && io_make_directories(directory) &&
-	     io_replace_file(path, text.data, text.length);
+	if (redis_is_used())
+		ok = path != NULL &&
+		     shared_replace(path, &guard, 0, text.data, text.length);
+	else
+		ok = path != NULL && io_make_directories(directory) &&
+		     io_replace_file(path, text.data, text.length);
 	buf_free(&text);
+	shared_guard_free(&guard);
 	free(directory);
 	free(path);
 	return ok;
+}
+
+static bool
+read_text(const char *path, struct buf *text)
+{
+	if (!redis_is_used())
+		return io_read_file(AT_FDCWD, path, FILE_MAX, text);
+	shared_read(path, 0, FILE_MAX, text);
+	return text->length != 0;
 }
 
 jv
@@ -139,7 +157,7 @@ approval_read(const char *id)
 	struct buf text = {0};
 	jv approval = json_null();
 
-	if (path != NULL && io_read_file(AT_FDCWD, path, FILE_MAX, &text)) {
+	if (path != NULL && read_text(path, &text)) {
 		jv_free(approval);
 		approval = json_parse(buf_string(&text), text.length, NULL);
 	}
@@ -189,7 +207,7 @@ approval_ask(
 		    json_set(approval, keys[i], json_get(ref_turn, keys[i]));
 	approval = json_set(approval, "step", step_of(ref_call, id));
 	approval = json_set_string(approval, "state", "waiting");
-	ok = save(approval);
+	ok = save(approval, ref_turn);
 	jv_free(approval);
 	return ok;
 }
@@ -223,27 +241,52 @@ insert_by_time(jv own_list, jv own_approval)
 	return sorted;
 }
 
+static jv
+add_waiting(jv own_list, const char *file, const char *session, int64_t since)
+{
+	char *id = xstrndup(file, APPROVAL_ID_SIZE - 1);
+	jv one = json_null();
+
+	if (strcmp(file + strlen(id), suffix) == 0)
+		one = approval_read(id);
+	if (is_in_state(one, "waiting") &&
+	    json_get_int(one, "at", 0) >= since &&
+	    strcmp(json_get_string(one, "session", ""), session) == 0)
+		own_list = insert_by_time(own_list, json_copy(one));
+	jv_free(one);
+	free(id);
+	return own_list;
+}
+
+static jv
+waiting_shared(const char *session, int64_t since)
+{
+	redisReply *reply = shared_list("approvals");
+	jv list = json_array();
+
+	for (size_t i = 0; i < reply_count(reply); i += 2)
+		list = add_waiting(
+		    list, reply_text(reply_at(reply, i), ""), session, since);
+	freeReplyObject(reply);
+	return list;
+}
+
 jv
 approval_waiting(const char *session, int64_t since)
 {
-	char *path = state_path("approvals");
-	DIR *directory = opendir(path);
 	struct dirent *entry;
 	jv list = json_array();
+	DIR *directory;
+	char *path;
 
-	while (directory != NULL && (entry = readdir(directory)) != NULL) {
-		char *id = xstrndup(entry->d_name, APPROVAL_ID_SIZE - 1);
-		jv one = json_null();
-
-		if (strcmp(entry->d_name + strlen(id), suffix) == 0)
-			one = approval_read(id);
-		if (is_in_state(one, "waiting") &&
-		    json_get_int(one, "at", 0) >= since &&
-		    strcmp(json_get_string(one, "session", ""), session) == 0)
-			list = insert_by_time(list, json_copy(one));
-		jv_free(one);
-		free(id);
+	if (redis_is_used()) {
+		jv_free(list);
+		return waiting_shared(session, since);
 	}
+	path = state_path("approvals");
+	directory = opendir(path);
+	while (directory != NULL && (entry = readdir(directory)) != NULL)
+		list = add_waiting(list, entry->d_name, session, since);
 	if (directory != NULL)
 		closedir(directory);
 	free(path);
@@ -253,14 +296,15 @@ approval_waiting(const char *session, int64_t since)
 /* ---- deciding and using */
 
 static bool
-set_state(jv ref_approval, const char *state, const char *granted_to)
+set_state(
+    jv ref_approval, jv ref_turn, const char *state, const char *granted_to)
 {
 	jv changed = json_set_string(json_copy(ref_approval), "state", state);
 	bool ok;
 
 	if (granted_to != NULL)
 		changed = json_set_string(changed, "granted_to", granted_to);
-	ok = save(changed);
+	ok = save(changed, ref_turn);
 	jv_free(changed);
 	return ok;
 }
@@ -268,13 +312,13 @@ set_state(jv ref_approval, const char *state, const char *granted_to)
 bool
 approval_grant(jv ref_approval, const char *turn_id)
 {
-	return set_state(ref_approval, "granted", turn_id);
+	return set_state(ref_approval, json_null(), "granted", turn_id);
 }
 
 bool
 approval_deny(jv ref_approval)
 {
-	return set_state(ref_approval, "denied", NULL);
+	return set_state(ref_approval, json_null(), "denied", NULL);
 }
 
 static bool
@@ -309,20 +353,43 @@ approval_use(jv ref_turn)
 {
 	jv approval = approval_read(json_get_string(ref_turn, "approval", ""));
 	bool ok = is_in_state(approval, "granted") &&
-		  set_state(approval, "used", NULL);
+		  set_state(approval, ref_turn, "used", NULL);
 
 	jv_free(approval);
 	return ok;
 }
 
+static void
+sweep_shared(void)
+{
+	redisReply *reply = shared_list("approvals");
+	int64_t before = clock_now_ms() - (int64_t)APPROVAL_KEEP_S * 1000;
+
+	for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
+		char *path = xasprintf(
+		    "approvals/%s", reply_text(reply_at(reply, i), ""));
+
+		if (reply_int(reply_at(reply, i + 1), INT64_MAX) < before)
+			shared_remove(path);
+		free(path);
+	}
+	freeReplyObject(reply);
+}
+
 void
 approval_sweep(void)
 {
-	char *path = state_path("approvals");
-	DIR *directory = opendir(path);
 	struct dirent *entry;
+	DIR *directory;
 	struct stat st;
+	char *path;
 
+	if (redis_is_used()) {
+		sweep_shared();
+		return;
+	}
+	path = state_path("approvals");
+	directory = opendir(path);
 	while (directory != NULL && (entry = readdir(directory)) != NULL)
 		if (fstatat(dirfd(directory), entry->d_name, &st,
 			AT_SYMLINK_NOFOLLOW) == 0 &&

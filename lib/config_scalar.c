@@ -4,12 +4,13 @@
 #include "config_check.h"
 #include "json.h"
 #include "netaddr.h"
+#include "redis.h"
 #include "rule_check.h"
 
 enum {
-	STRING_MAX = 4096, /* a path, a URL, a name */
-	ID_MAX = 20,       /* digits of a 64-bit number and a sign */
-	PROVIDER_NAME_MAX = 64,
+	STRING_MAX = 4096,      /* a path, a URL, a name */
+	ID_MAX = 20,            /* digits of a 64-bit number and a sign */
+	PROVIDER_NAME_MAX = 64, /* and of a label */
 };
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -125,6 +126,16 @@ host_wrong(const char *text)
 		   : NULL;
 }
 
+static const char *
+redis_wrong(const char *text)
+{
+	struct redis_url url;
+	const char *wrong = redis_url_parse(text, &url);
+
+	redis_url_free(&url);
+	return wrong;
+}
+
 const char *
 config_text_wrong(enum schema_type type, const char *text)
 {
@@ -165,6 +176,11 @@ config_text_wrong(enum schema_type type, const char *text)
 		return strlen(text) == 64 && only(text, DIGIT "abcdefABCDEF")
 			   ? NULL
 			   : "a SHA-256: 64 hexadecimal digits, in quotes";
+	case SCHEMA_REDIS: return redis_wrong(text);
+	case SCHEMA_LABEL:
+		return is_provider_name(text)
+			   ? NULL
+			   : "a label of letters, digits, `_` and `-`";
 	default: return NULL;
 	}
 }
@@ -232,7 +248,7 @@ static bool
 may_be_shown(enum schema_type type)
 {
 	return type != SCHEMA_VARIABLE && type != SCHEMA_TOOL_VARIABLE &&
-	       type != SCHEMA_URL;
+	       type != SCHEMA_URL && type != SCHEMA_REDIS;
 }
 
 static jv

@@ -97,6 +97,16 @@ static const struct schema_key key[] = {
 {"limits.tokens_per_day", SCHEMA_INT, DEFAULT("null"), RANGE(0, BYTES_MAX)},
 {"limits.cost_per_day", SCHEMA_NUMBER, DEFAULT("null"), RANGE(0, ANY_MAX)},
 
+/* where the work is shared */
+{"queue", SCHEMA_REDIS, DEFAULT("null")},
+{"labels", SCHEMA_LIST, DEFAULT("[]")},
+{"labels[].name", SCHEMA_LABEL, GIVEN},
+{"labels[].when", SCHEMA_RULE, GIVEN},
+{"node.labels", SCHEMA_LIST, DEFAULT("[]")},
+{"node.labels[]", SCHEMA_LABEL, GIVEN},
+{"node.only", SCHEMA_BOOL, DEFAULT("false")},
+{"node.lease_s", SCHEMA_INT, DEFAULT("30"), RANGE(1, 3600)},
+
 /* channels */
 {TELEGRAM ".enabled", SCHEMA_BOOL, DEFAULT("false")},
 {TELEGRAM ".api_root", SCHEMA_URL, DEFAULT(TEXT("https://api.telegram.org"))},

@@ -29,6 +29,8 @@ enum schema_type {
 	SCHEMA_HOST,          /* host, address, CIDR, or host:port */
 	SCHEMA_PROGRAM,       /* a command's name or path */
 	SCHEMA_SHA256,        /* 64 hexadecimal digits */
+	SCHEMA_REDIS,         /* redis://host:port/database */
+	SCHEMA_LABEL,         /* letters, digits, `_` and `-` */
 	SCHEMA_LIST,
 	SCHEMA_MAP,    /* any keys, of the type `keys` */
 	SCHEMA_OBJECT, /* needs a row only to be allowed to be null */

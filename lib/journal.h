@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <jv.h>
+#include "buf.h"
 
 /*
  * The journal of a running turn, $OC_STATE/turns/<id>/journal.ndjson: what a
@@ -22,7 +23,8 @@
  *
  * A run that a later one has replaced may still have processes that do not
  * know it yet.  They are told JOURNAL_STALE, under a lock, so that no call is
- * started by two.
+ * started by two.  In Redis the same is true of a node that was declared dead
+ * and lives: with the turn's lease it has lost the right to write here.
  */
 enum journal_result {
 	JOURNAL_OK,     /* on disk: go on */
@@ -49,16 +51,36 @@ enum journal_result journal_step(jv ref_turn, jv ref_step);
 /* ---- for oc-session */
 
 /*
- * The journal's file, locked, or -1: there is none (errno ENOENT), or it
- * cannot be opened.  Closing it releases the lock.
+ * The journal of a turn that is ours: its file, locked until it is closed, or
+ * where the state is shared in Redis, guarded by the turn's lease.
  */
-int journal_lock(const char *id);
-/* The number of the run that has the turn now; call it under the lock. */
-int journal_run(const char *id);
+struct journal;
+
+/*
+ * NULL with errno set: ENOENT, there is none; ESTALE, another node has the
+ * turn; anything else, it cannot be opened.
+ */
+struct journal *journal_open(jv ref_turn);
+/* Makes it, with a first line.  NULL with errno set, and then there is none. */
+struct journal *journal_create(jv ref_turn, const char *event, jv own_details);
+void journal_close(struct journal *journal); /* NULL is fine */
+
+/* The number of the run that has the turn now. */
+int journal_run(const struct journal *journal);
+/* From here on the runs before this one are told that they are stale. */
+bool journal_raise(struct journal *journal, int run);
+bool journal_read(struct journal *journal, struct buf *into);
 /*
  * Appends a line with `event`; after what a crash may have cut off, on a line
- * of its own.  False with errno set, and then nothing was appended.
+ * of its own.  False with errno set (ESTALE: another node has the turn), and
+ * then nothing was appended.
  */
-bool journal_append(int fd, const char *event, jv own_details);
+bool journal_append(struct journal *journal, const char *event, jv own_details);
+bool journal_sync(struct journal *journal);
+/*
+ * Moves it to archive/DAY.  One that is not there any more is no failure;
+ * false with errno set (ESTALE, as above) when it cannot be moved.
+ */
+bool journal_archive(struct journal *journal, const char *day);
 
 #endif

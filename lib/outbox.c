@@ -67,7 +67,7 @@ char *
 outbox_line(jv ref_turn, size_t *length)
 {
 	static const char *const left_out[] = {"text", "media", "steps",
-	    "route", "attempt", "before", "instructions"};
+	    "route", "attempt", "lease", "before", "instructions"};
 	struct buf line = {0};
 	jv reply = json_copy(ref_turn), usage = sum_up(ref_turn);
 

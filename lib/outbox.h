@@ -8,8 +8,8 @@
  * Replies on their way out: a turn with `reply` goes into the queue of its
  * channel, under its own id, so that it is put once however often that is
  * tried.  What delivery has no use for (text, media, steps, route, attempt,
- * before, instructions) is left out; every other key is kept.  `usage` is
- * added: input, output, cached, cost, summed up over the steps, and of the
+ * lease, before, instructions) is left out; every other key is kept.  `usage`
+ * is added: input, output, cached, cost, summed up over the steps, and of the
  * last one model and truncated.
  */
 

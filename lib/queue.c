@@ -13,14 +13,14 @@
 #include "log.h"
 #include "queue.h"
 #include "queue_files.h"
+#include "queue_redis.h"
+#include "record.h"
 #include "state.h"
 #include "state_format.h"
-#include "turn.h"
 #include "xalloc.h"
 
 enum {
-	CHANNEL_NAME_MAX = 200, /* what state_name makes at most */
-	FINISH_TRIES = 8,       /* a turn moves on a few times at most */
+	FINISH_TRIES = 8, /* a turn moves on a few times at most */
 };
 
 static const char *const directory_name[QUEUE_DIRS] = {
@@ -31,32 +31,6 @@ static const char *const directory_name[QUEUE_DIRS] = {
     [QUEUE_DIR_ID] = "id",
     [QUEUE_DIR_DONE] = "done",
 };
-
-bool
-queue_is_name(const char *name)
-{
-	/* what state_name lets through, and what it makes of the rest */
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "abcdefghijklmnopqrstuvwxyz"
-				      "0123456789_:@+=,.-%~";
-	const char *channel = name + 4;
-
-	if (strcmp(name, "in") == 0)
-		return true;
-	return strncmp(name, "out/", 4) == 0 && *channel != '\0' &&
-	       *channel != '.' && strlen(channel) <= CHANNEL_NAME_MAX &&
-	       channel[strspn(channel, allowed)] == '\0';
-}
-
-char *
-queue_of_channel(const char *channel)
-{
-	char *encoded = state_name(channel), *name;
-
-	name = xasprintf("out/%s", encoded);
-	free(encoded);
-	return name;
-}
 
 const char *
 queue_name(const struct queue *queue)
@@ -128,6 +102,13 @@ queue_open(const char *name)
 	state_check_format();
 	queue->name = xstrdup(name);
 	queue->path = state_path("%s", name);
+	for (int i = 0; i < QUEUE_DIRS; i++)
+		queue->fd[i] = -1;
+	queue->put_lock = -1;
+	if (redis_is_used()) {
+		queue_redis_open(queue);
+		return queue;
+	}
 	fresh = access(queue->path, F_OK) != 0;
 	for (int i = 0; i < QUEUE_DIRS; i++) {
 		char *path = xasprintf("%s/%s", queue->path, directory_name[i]);
@@ -137,7 +118,6 @@ queue_open(const char *name)
 	}
 	if (fresh)
 		sync_above(queue);
-	queue->put_lock = -1;
 	try_sync(queue);
 	return queue;
 }
@@ -148,9 +128,11 @@ queue_free(struct queue *queue)
 	if (queue == NULL)
 		return;
 	for (int i = 0; i < QUEUE_DIRS; i++)
-		close(queue->fd[i]);
+		if (queue->fd[i] >= 0)
+			close(queue->fd[i]);
 	if (queue->put_lock >= 0)
 		close(queue->put_lock);
+	free(queue->prefix);
 	free(queue->name);
 	free(queue->path);
 	free(queue);
@@ -171,6 +153,8 @@ open_lock(struct queue *queue, const char *name)
 void
 queue_lock(struct queue *queue)
 {
+	if (queue->shared)
+		return;
 	if (queue->put_lock < 0)
 		queue->put_lock = open_lock(queue, "put.lock");
 	while (flock(queue->put_lock, LOCK_EX) != 0)
@@ -182,14 +166,19 @@ queue_lock(struct queue *queue)
 void
 queue_unlock(struct queue *queue)
 {
-	(void)flock(queue->put_lock, LOCK_UN);
+	if (!queue->shared)
+		(void)flock(queue->put_lock, LOCK_UN);
 }
 
 int
 queue_lock_take(struct queue *queue)
 {
-	int fd = open_lock(queue, "take.lock");
+	int fd;
 
+	/* of this node's, where the queue itself is in Redis */
+	if (queue->shared && !io_make_directories(queue->path))
+		fatal(EX_CANTCREAT, "%s: %s", queue->path, strerror(errno));
+	fd = open_lock(queue, "take.lock");
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return fd;
 	if (errno != EWOULDBLOCK)
@@ -202,13 +191,44 @@ queue_lock_take(struct queue *queue)
 bool
 queue_sync(struct queue *queue, enum queue_directory directory)
 {
+	if (queue->shared)
+		return redis_sync() || redis_sync();
 	return queue->cannot_sync || fsync(queue->fd[directory]) == 0;
+}
+
+bool
+queue_is_taken(struct queue *queue)
+{
+	return queue->shared && queue_redis_is_taken(queue);
+}
+
+bool
+queue_read(struct queue *queue, enum queue_directory directory,
+    const char *file, struct buf *into)
+{
+	if (queue->shared)
+		return queue_redis_read(queue, file, into);
+	return io_read_file(queue->fd[directory], file, RECORD_LINE_MAX, into);
+}
+
+int64_t
+queue_time(
+    struct queue *queue, enum queue_directory directory, const char *file)
+{
+	struct stat st = {0};
+
+	if (queue->shared)
+		return queue_redis_time(queue, file);
+	(void)fstatat(queue->fd[directory], file, &st, 0);
+	return (int64_t)st.st_mtime;
 }
 
 bool
 queue_move(struct queue *queue, enum queue_directory from, const char *old_name,
     enum queue_directory to, const char *new_name)
 {
+	if (queue->shared)
+		return queue_redis_move(queue, from, old_name, to, new_name);
 	return renameat(queue->fd[from], old_name, queue->fd[to], new_name) ==
 	       0;
 }
@@ -240,11 +260,17 @@ void
 queue_each(struct queue *queue, enum queue_directory directory,
     bool (*each)(void *arg, const char *name), void *arg)
 {
-	int fd = openat(
-	    queue->fd[directory], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
+	DIR *stream;
+	int fd;
 
+	if (queue->shared) {
+		queue_redis_each(queue, directory, each, arg);
+		return;
+	}
+	fd = openat(
+	    queue->fd[directory], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	stream = fd >= 0 ? fdopendir(fd) : NULL;
 	if (stream == NULL)
 		fatal(EX_IOERR, "%s/%s: cannot read the directory: %s",
 		    queue->path, directory_name[directory], strerror(errno));
@@ -341,6 +367,8 @@ queue_locate(struct queue *queue, const char *name, bool thorough, char **file)
 	ssize_t n;
 
 	*file = NULL;
+	if (queue->shared)
+		return queue_redis_locate(queue, name, file);
 	n = readlinkat(queue->fd[QUEUE_DIR_ID], name, arrival, sizeof arrival);
 	if (n == QUEUE_ARRIVAL_DIGITS) {
 		base = xasprintf("%.*s.%s", (int)n, arrival, name);
@@ -398,7 +426,11 @@ retire(struct queue *queue, const char *name)
 void
 queue_forget(struct queue *queue, const char *name)
 {
-	int fd = openat(queue->fd[QUEUE_DIR_DONE], name,
+	int fd;
+
+	if (queue->shared)
+		return;
+	fd = openat(queue->fd[QUEUE_DIR_DONE], name,
 	    O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_TRUNC);
 
 	if (fd >= 0)
@@ -411,6 +443,10 @@ queue_finish(struct queue *queue, const char *const *ids, size_t count)
 {
 	bool ok = true;
 
+	if (queue->shared)
+		queue_redis_finish(queue, NULL, ids, count);
+	if (queue->shared)
+		return true;
 	for (size_t i = 0; i < count && ok; i++) {
 		char *name = state_name(ids[i]);
 
@@ -426,63 +462,4 @@ queue_finish(struct queue *queue, const char *const *ids, size_t count)
 		free(name);
 	}
 	return ok;
-}
-
-const char *
-queue_id_of(jv ref_record)
-{
-	if (turn_is_stop(ref_record))
-		return json_get_string(ref_record, "stop_id", "");
-	return turn_id(ref_record);
-}
-
-/* Appends the ids of one record to a NULL-terminated list of copies. */
-static char **
-add_ids(char **list, size_t *count, jv ref_record)
-{
-	jv ids = json_get(ref_record, "ids");
-	const char *own = queue_id_of(ref_record);
-	int n = json_length(ids);
-
-	list = xreallocarray(list, *count + (size_t)n + 1, sizeof *list);
-	for (int i = 0; i < n; i++) {
-		jv id = json_at(ids, i);
-
-		if (strcmp(json_as_string(id, ""), own) != 0)
-			list[(*count)++] = xstrdup(json_as_string(id, ""));
-		jv_free(id);
-	}
-	list[(*count)++] = xstrdup(own);
-	jv_free(ids);
-	return list;
-}
-
-bool
-queue_finish_records(struct queue *queue, const jv *ref_records, size_t count)
-{
-	const char **constant;
-	char **list = NULL;
-	size_t ids = 0;
-	bool ok;
-	int saved;
-
-	for (size_t i = 0; i < count; i++)
-		list = add_ids(list, &ids, ref_records[i]);
-	constant = xcalloc(ids, sizeof *constant);
-	for (size_t i = 0; i < ids; i++)
-		constant[i] = list[i];
-	ok = queue_finish(queue, constant, ids);
-	saved = errno;
-	for (size_t i = 0; i < ids; i++)
-		free(list[i]);
-	free(list);
-	free(constant);
-	errno = saved;
-	return ok;
-}
-
-bool
-queue_finish_record(struct queue *queue, jv ref_record)
-{
-	return queue_finish_records(queue, &ref_record, 1);
 }

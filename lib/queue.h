@@ -65,6 +65,12 @@ enum {
 struct queue;
 
 /*
+ * Where redis_setup was called and the configuration has `queue`, all of this
+ * is in Redis (queue_lua.h): no directory is made, nothing fails, and what
+ * cannot be done now is waited for.
+ */
+
+/*
  * Opens a queue, "in" or "out/telegram", and makes its directories where they
  * are missing.  The format of the state is checked first.  Failure is fatal:
  * EX_USAGE for a name that is no queue's, EX_CANTCREAT else.  A directory that
@@ -77,6 +83,12 @@ const char *queue_name(const struct queue *queue);
 bool queue_is_name(const char *name);
 /* The queue of a channel's replies, "out/telegram"; the caller frees it. */
 char *queue_of_channel(const char *channel);
+
+/*
+ * The names of the queues that are there, in order; `in` is always one.  The
+ * caller frees each and the list.
+ */
+char **queue_names(size_t *count);
 
 /*
  * What a record is known by in a queue: a turn by its `id`, a stop by its

@@ -7,7 +7,9 @@
 #include "queue.h"
 
 /*
- * The files of a queue, for queue.c and for oc-spool, which moves them.
+ * The files of a queue, for queue.c and for oc-spool, which moves them.  A
+ * queue in Redis has the same places and names, and no files: read what is in
+ * them by queue_read.
  */
 enum queue_directory {
 	QUEUE_DIR_TMP,
@@ -27,6 +29,9 @@ struct queue {
 	bool cannot_sync; /* the file system refuses to sync directories */
 	bool recovered;   /* what a dead writer left was cleared away */
 	uint64_t arrival; /* the last that was given */
+	bool shared;      /* in Redis; fd and the locks are not used */
+	char *prefix;     /* of its keys */
+	const char *node; /* who takes; NULL: nobody here */
 };
 
 /* "A.N#K" taken apart; the strings point into `name`. */
@@ -48,6 +53,19 @@ void queue_unlock(struct queue *queue);
  * closed, or -1 when another has it.
  */
 int queue_lock_take(struct queue *queue);
+
+/* Whether a node somewhere takes from a queue in Redis. */
+bool queue_is_taken(struct queue *queue);
+
+/*
+ * The line of a turn by its file's name.  False with errno set, ENOENT when
+ * it is not there any more.
+ */
+bool queue_read(struct queue *queue, enum queue_directory directory,
+    const char *file, struct buf *into);
+/* When it was put or tried again by hand, in seconds since the epoch. */
+int64_t queue_time(
+    struct queue *queue, enum queue_directory directory, const char *file);
 
 /*
  * Syncs a directory; true where the file system cannot.  A move is complete

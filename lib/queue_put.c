@@ -12,6 +12,7 @@
 #include "log.h"
 #include "queue.h"
 #include "queue_files.h"
+#include "queue_redis.h"
 #include "state.h"
 #include "xalloc.h"
 
@@ -302,6 +303,8 @@ queue_put(struct queue *queue, struct queue_item *items, size_t count)
 
 	if (count > QUEUE_BATCH_MAX)
 		count = QUEUE_BATCH_MAX;
+	if (queue->shared)
+		return queue_redis_put(queue, items, count);
 	putting = xcalloc(count, sizeof *putting);
 	for (size_t i = 0; i < count; i++)
 		putting[i].fd = -1;

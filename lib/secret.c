@@ -19,7 +19,7 @@ enum {
 static const char *const built_in[] = {"GEMINI_API_KEY", "GOOGLE_API_KEY",
     "LITELLM_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY",
     "TELEGRAM_BOT_TOKEN", "OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_HOOKS_TOKEN",
-    "TELEGRAM_WEBHOOK_SECRET"};
+    "TELEGRAM_WEBHOOK_SECRET", "REDIS_PASSWORD"};
 static char **added;
 static size_t added_count;
 
@@ -87,7 +87,7 @@ hide_memory(void)
 }
 
 char *
-secret_take(const char *name)
+secret_copy(const char *name)
 {
 	char *file_name = xasprintf("%s_FILE", name);
 	const char *value = getenv(name), *path = getenv(file_name);
@@ -99,8 +99,6 @@ secret_take(const char *name)
 		secret = from_file(name, path);
 	if (secret != NULL)
 		hide_memory();
-	forget(name);
-	forget(file_name);
 	free(file_name);
 	return secret;
 }
@@ -122,6 +120,21 @@ forget_both(const char *name)
 	forget(name);
 	forget(file_name);
 	free(file_name);
+}
+
+char *
+secret_take(const char *name)
+{
+	char *secret = secret_copy(name);
+
+	forget_both(name);
+	return secret;
+}
+
+void
+secret_forget(const char *name)
+{
+	forget_both(name);
 }
 
 void

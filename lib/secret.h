@@ -18,6 +18,10 @@
  * file and its memory is closed to others of the same user.
  */
 char *secret_take(const char *name);
+/* The same, and the environment stays: a program we start takes it, too. */
+char *secret_copy(const char *name);
+/* Zeroes and unsets both variables of one secret. */
+void secret_forget(const char *name);
 void secret_free(char *secret);
 
 /*

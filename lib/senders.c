@@ -10,6 +10,7 @@
 #include "json.h"
 #include "log.h"
 #include "senders.h"
+#include "shared.h"
 #include "state.h"
 #include "xalloc.h"
 
@@ -23,6 +24,20 @@ static const char code_letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /* ---- the file */
 
+/* In Redis, where the state is shared. */
+static const char shared[] = "senders.json";
+static char *shared_token; /* while the lock is held */
+
+static bool
+read_text(const char *path, struct buf *text)
+{
+	if (!redis_is_used())
+		return io_read_file(AT_FDCWD, path, FILE_MAX, text);
+	shared_read(shared, 0, FILE_MAX, text);
+	errno = ENOENT;
+	return text->length != 0;
+}
+
 /* An object, empty when there is no file.  False when it cannot be read. */
 static bool
 load(jv *senders)
@@ -35,7 +50,7 @@ load(jv *senders)
 	*senders = json_object();
 	if (path == NULL)
 		return true;
-	ok = io_read_file(AT_FDCWD, path, FILE_MAX, &text);
+	ok = read_text(path, &text);
 	if (!ok && errno == ENOENT) {
 		ok = true;
 	} else if (ok) {
@@ -70,7 +85,9 @@ save(jv own_senders)
 	json_write(&text, own_senders);
 	buf_add_byte(&text, '\n');
 	jv_free(own_senders);
-	ok = io_replace_file(path, text.data, text.length);
+	ok = redis_is_used()
+		 ? shared_replace(shared, NULL, 0, text.data, text.length)
+		 : io_replace_file(path, text.data, text.length);
 	buf_free(&text);
 	free(path);
 	return ok;
@@ -83,6 +100,11 @@ lock(void)
 	char *path = state_path("senders.lock");
 	int fd = -1;
 
+	if (redis_is_used()) {
+		shared_token = shared_lock("senders");
+		free(path);
+		return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	}
 	if (path == NULL) {
 		errno = ENOENT;
 		return -1;
@@ -96,6 +118,15 @@ lock(void)
 			fd = -1;
 		}
 	return fd;
+}
+
+static void
+unlock(int fd)
+{
+	if (shared_token != NULL)
+		shared_unlock("senders", shared_token);
+	shared_token = NULL;
+	close(fd);
 }
 
 /* ---- what is in it */
@@ -191,7 +222,7 @@ senders_request(const char *channel, const char *id, const char *name,
 	if (!load(&senders)) {
 		saved = errno;
 		jv_free(senders);
-		close(fd);
+		unlock(fd);
 		errno = saved;
 		return SENDERS_FAILED;
 	}
@@ -211,7 +242,7 @@ senders_request(const char *channel, const char *id, const char *name,
 	saved = errno;
 	jv_free(waiting);
 	jv_free(senders);
-	close(fd);
+	unlock(fd);
 	errno = saved;
 	return result;
 }
@@ -233,7 +264,7 @@ senders_withdraw(const char *channel, const char *id)
 			log_error("senders.json: %s", strerror(errno));
 	}
 	jv_free(senders);
-	close(fd);
+	unlock(fd);
 }
 
 /* The id of who waits with a code, for the caller to free, or NULL. */
@@ -292,7 +323,7 @@ senders_approve(const char *channel, const char *code, char **id)
 	}
 	saved = errno;
 	jv_free(senders);
-	close(fd);
+	unlock(fd);
 	if (result != SENDERS_APPROVED) {
 		free(*id);
 		*id = NULL;
@@ -319,7 +350,7 @@ senders_revoke(const char *channel, const char *id)
 	}
 	saved = errno;
 	jv_free(senders);
-	close(fd);
+	unlock(fd);
 	errno = saved;
 	return ok;
 }

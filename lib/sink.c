@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "io.h"
 #include "log.h"
+#include "redis.h"
 #include "sink.h"
 #include "xalloc.h"
 
@@ -34,12 +35,14 @@ start(struct sink *sink, char *const *argv)
 
 	if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0)
 		fatal(EX_OSERR, "pipe: %s", strerror(errno));
+	redis_lend_password(true);
 	/* a group of its own: a Ctrl-C must not end it before us */
 	sink->pid = child_start(&(struct child_spec){.argv = argv,
 	    .in = in[0],
 	    .out = out[1],
 	    .err = STDERR_FILENO,
 	    .own_group = true});
+	redis_lend_password(false);
 	if (sink->pid < 0)
 		fatal(EX_UNAVAILABLE, "%s: %s; it should take the turns",
 		    argv[0], strerror(errno));

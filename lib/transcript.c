@@ -12,6 +12,7 @@
 #include "io.h"
 #include "json.h"
 #include "record.h"
+#include "shared.h"
 #include "state.h"
 #include "transcript.h"
 #include "turn.h"
@@ -26,6 +27,17 @@ transcript_path(const char *session)
 {
 	char *name = state_name(session);
 	char *path = state_path("sessions/%s.ndjson", name);
+
+	free(name);
+	return path;
+}
+
+/* Where it is in Redis. */
+static char *
+shared_path(const char *session)
+{
+	char *name = state_name(session);
+	char *path = xasprintf("sessions/%s.ndjson", name);
 
 	free(name);
 	return path;
@@ -206,14 +218,34 @@ format_turn(struct buf *out, jv ref_turn)
 	jv_free(steps);
 }
 
+static bool
+append_shared(jv ref_turn, int64_t *size)
+{
+	struct shared_guard guard = shared_guard(ref_turn);
+	char *path = shared_path(turn_session(ref_turn));
+	struct buf lines = {0};
+
+	format_turn(&lines, ref_turn);
+	*size = shared_append_once(
+	    path, &guard, turn_id(ref_turn), lines.data, lines.length);
+	buf_free(&lines);
+	shared_guard_free(&guard);
+	free(path);
+	errno = ESTALE;
+	return *size >= 0;
+}
+
 bool
 transcript_append(jv ref_turn, int64_t *size)
 {
 	struct buf lines = {0};
 	bool fresh = false, ok;
-	int fd = open_locked(turn_session(ref_turn), &fresh), saved;
+	int fd, saved;
 	int64_t end;
 
+	if (redis_is_used())
+		return append_shared(ref_turn, size);
+	fd = open_locked(turn_session(ref_turn), &fresh);
 	if (fd < 0)
 		return false;
 	end = find_end(fd, turn_id(ref_turn));
@@ -276,31 +308,70 @@ add_note(struct buf *out, const char *summary)
 	free(text);
 }
 
-bool
-transcript_shorten(
-    const char *session, int64_t keep, const char *summary, size_t *dropped)
+/* What is left of a text; false when nothing is to be left out. */
+static bool
+shorten(const struct buf *text, int64_t keep, const char *summary,
+    size_t *dropped, struct buf *shorter)
 {
-	char *path = transcript_path(session);
-	struct buf text = {0}, shorter = {0};
-	bool fresh, ok;
-	int fd = open_locked(session, &fresh);
 	size_t from = 0;
 
 	*dropped = 0;
-	ok = fd >= 0 && io_read_file(AT_FDCWD, path, SIZE_MAX / 4, &text);
-	while (ok && text.length - from > (size_t)keep) {
-		size_t next = next_turn(&text, from);
+	while (text->length - from > (size_t)keep) {
+		size_t next = next_turn(text, from);
 
-		if (next >= text.length)
+		if (next >= text->length)
 			break;
 		from = next;
 		(*dropped)++;
 	}
-	if (ok && from != 0) {
-		add_note(&shorter, summary);
-		buf_add(&shorter, text.data + from, text.length - from);
-		ok = io_replace_file(path, shorter.data, shorter.length);
+	if (from == 0)
+		return false;
+	add_note(shorter, summary);
+	buf_add(shorter, text->data + from, text->length - from);
+	return true;
+}
+
+/* Another node may write meanwhile; then it is read again. */
+static bool
+shorten_shared(
+    const char *session, int64_t keep, const char *summary, size_t *dropped)
+{
+	char *path = shared_path(session);
+	bool done = false;
+
+	while (!done) {
+		struct buf text = {0}, shorter = {0};
+		struct stat st;
+
+		(void)shared_stat(path, &st);
+		shared_read(path, 0, (size_t)st.st_size, &text);
+		done = !shorten(&text, keep, summary, dropped, &shorter) ||
+		       shared_replace(path, NULL, (int64_t)st.st_ino,
+			   shorter.data, shorter.length);
+		buf_free(&shorter);
+		buf_free(&text);
 	}
+	free(path);
+	return true;
+}
+
+bool
+transcript_shorten(
+    const char *session, int64_t keep, const char *summary, size_t *dropped)
+{
+	char *path;
+	struct buf text = {0}, shorter = {0};
+	bool fresh, ok;
+	int fd;
+
+	if (redis_is_used())
+		return shorten_shared(session, keep, summary, dropped);
+	*dropped = 0;
+	path = transcript_path(session);
+	fd = open_locked(session, &fresh);
+	ok = fd >= 0 && io_read_file(AT_FDCWD, path, SIZE_MAX / 4, &text);
+	if (ok && shorten(&text, keep, summary, dropped, &shorter))
+		ok = io_replace_file(path, shorter.data, shorter.length);
 	if (fd >= 0)
 		close(fd);
 	buf_free(&shorter);
@@ -312,25 +383,34 @@ transcript_shorten(
 int64_t
 transcript_size(const char *session)
 {
-	char *path = transcript_path(session);
+	char *path =
+	    redis_is_used() ? shared_path(session) : transcript_path(session);
 	struct stat st;
-	int64_t size =
-	    path != NULL && stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+	bool there = path != NULL && (redis_is_used() ? shared_stat(path, &st)
+						      : stat(path, &st) == 0);
 
 	free(path);
-	return size;
+	return there ? (int64_t)st.st_size : 0;
 }
 
 int64_t
 transcript_begun(const char *session)
 {
-	char *path = transcript_path(session);
-	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	char *path =
+	    redis_is_used() ? shared_path(session) : transcript_path(session);
+	int fd = -1;
 	struct buf text = {0};
 	int64_t begun = 0;
 	char *newline = NULL;
-	ssize_t n = fd >= 0 ? 1 : 0;
+	ssize_t n;
 
+	if (redis_is_used())
+		shared_read(path, 0, RECORD_LINE_MAX, &text);
+	else if (path != NULL)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (text.length != 0)
+		newline = memchr(text.data, '\n', text.length);
+	n = fd >= 0 ? 1 : 0;
 	while (n > 0 && newline == NULL) {
 		n = buf_read(&text, fd, BLOCK_SIZE);
 		if (text.length != 0)
@@ -352,13 +432,30 @@ transcript_begun(const char *session)
 
 /* ---- beginning anew */
 
+static bool
+reset_shared(const char *session)
+{
+	char *path = shared_path(session), *name = state_name(session);
+	char *old =
+	    xasprintf("sessions/%s.%" PRId64 ".old", name, clock_now_ms());
+	bool ok = shared_rename(path, old, NULL);
+
+	free(old);
+	free(name);
+	free(path);
+	return ok;
+}
+
 bool
 transcript_reset(const char *session)
 {
-	char *path = transcript_path(session), *name, *old;
+	char *path, *name, *old;
 	bool fresh, ok;
 	int fd;
 
+	if (redis_is_used())
+		return reset_shared(session);
+	path = transcript_path(session);
 	if (path == NULL || (access(path, F_OK) != 0 && errno == ENOENT)) {
 		free(path);
 		return true;

@@ -313,7 +313,7 @@ static jv
 identity(jv ref)
 {
 	static const char *const keys[] = {"type", "id", "ids", "session",
-	    "channel", "to", "attempt", "journal"};
+	    "channel", "to", "attempt", "journal", "lease"};
 	jv small = json_object();
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

@@ -9,12 +9,16 @@
 #include "clock.h"
 #include "io.h"
 #include "json.h"
+#include "shared.h"
 #include "state.h"
 #include "turn.h"
 #include "usage.h"
 #include "xalloc.h"
 
-enum { READ_SIZE = 32 * 1024 }; /* some hundred lines, some milliseconds */
+enum {
+	READ_SIZE = 32 * 1024, /* some hundred lines, some milliseconds */
+	SHARED_DAYS = 400,     /* a year, and time to look at it */
+};
 
 /* ---- writing */
 
@@ -91,6 +95,19 @@ add_step(struct buf *out, jv ref_turn, jv ref_step, int index)
 }
 
 static bool
+append_shared(const struct buf *lines)
+{
+	char day[USAGE_DAY_SIZE];
+	char *path =
+	    xasprintf("usage/%s.ndjson", usage_day(clock_now_ms(), day));
+	bool ok =
+	    shared_append(path, NULL, SHARED_DAYS, lines->data, lines->length);
+
+	free(path);
+	return ok;
+}
+
+static bool
 append(const struct buf *lines)
 {
 	char *directory, *path, day[USAGE_DAY_SIZE];
@@ -99,6 +116,8 @@ append(const struct buf *lines)
 
 	if (lines->length == 0)
 		return true;
+	if (redis_is_used())
+		return append_shared(lines);
 	directory = state_path("usage");
 	path = state_path("usage/%s.ndjson", usage_day(clock_now_ms(), day));
 	if (path != NULL && io_make_directories(directory))
@@ -146,8 +165,9 @@ usage_add_turn(jv ref_turn)
 /* ---- reading */
 
 struct usage_reader {
-	char *path;
+	char *path, *shared; /* one of them */
 	int fd;
+	int64_t offset; /* in `shared` */
 	struct buf buf;
 	uint64_t *seen; /* hashes of attempts; 0 is free */
 	size_t count, capacity;
@@ -160,7 +180,10 @@ usage_open(const char *day)
 	struct usage_reader *reader = xcalloc(1, sizeof *reader);
 
 	reader->fd = -1;
-	reader->path = state_path("usage/%s.ndjson", day);
+	if (redis_is_used())
+		reader->shared = xasprintf("usage/%s.ndjson", day);
+	else
+		reader->path = state_path("usage/%s.ndjson", day);
 	return reader;
 }
 
@@ -174,6 +197,7 @@ usage_free(struct usage_reader *reader)
 	buf_free(&reader->buf);
 	free(reader->seen);
 	free(reader->path);
+	free(reader->shared);
 	free(reader);
 }
 
@@ -279,14 +303,30 @@ take_lines(struct usage_reader *reader, void (*each)(void *arg, jv ref_line),
 	buf_drop(buf, from);
 }
 
+static bool
+read_shared(struct usage_reader *reader)
+{
+	size_t before = reader->buf.length;
+
+	shared_read(reader->shared, reader->offset, READ_SIZE, &reader->buf);
+	reader->offset += (int64_t)(reader->buf.length - before);
+	return reader->buf.length != before;
+}
+
+static bool
+read_file(struct usage_reader *reader)
+{
+	if (reader->fd < 0 && reader->path != NULL)
+		reader->fd = open(reader->path, O_RDONLY | O_CLOEXEC);
+	return reader->fd >= 0 &&
+	       buf_read(&reader->buf, reader->fd, READ_SIZE) > 0;
+}
+
 bool
 usage_read_some(struct usage_reader *reader,
     void (*each)(void *arg, jv ref_line), void *arg)
 {
-	if (reader->fd < 0 && reader->path != NULL)
-		reader->fd = open(reader->path, O_RDONLY | O_CLOEXEC);
-	if (reader->fd < 0 ||
-	    buf_read(&reader->buf, reader->fd, READ_SIZE) <= 0)
+	if (reader->shared != NULL ? !read_shared(reader) : !read_file(reader))
 		return false;
 	take_lines(reader, each, arg);
 	return true;

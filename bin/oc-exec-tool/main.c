@@ -14,6 +14,7 @@
 #include "config.h"
 #include "log.h"
 #include "record.h"
+#include "redis.h"
 #include "secret.h"
 #include "stage.h"
 #include "tools.h"
@@ -58,6 +59,7 @@ main(int argc, char **argv)
 		usage_error("%s: no argument is taken", argv[optind]);
 	signal(SIGPIPE, SIG_IGN);
 	config_load(&config, path);
+	redis_setup(&config, REDIS_WAITS, REDIS_TAKE);
 	secret_scrub_environment();
 	tools_init(&tools, &config, path);
 	if (list) {
@@ -73,6 +75,7 @@ main(int argc, char **argv)
 		record_reader_free(&input);
 	}
 	tools_free(&tools);
+	redis_close();
 	config_free(&config);
 	return status;
 }

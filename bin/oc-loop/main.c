@@ -29,6 +29,7 @@
 #include "json.h"
 #include "log.h"
 #include "record.h"
+#include "redis.h"
 #include "turn.h"
 
 struct loop {
@@ -473,6 +474,7 @@ main(int argc, char **argv)
 	loop.steps = config_int(&config, "limits.steps");
 	loop.turn_s = config_int(&config, "limits.turn_s");
 	loop.in_flight = (size_t)config_int(&config, "limits.in_flight");
+	redis_setup(&config, REDIS_WAITS, REDIS_LEND);
 	config_free(&config);
 	/* The environment stays: the pipeline inside takes its secrets. */
 	record_reader_init(&loop.in, STDIN_FILENO, "standard input");
@@ -485,5 +487,6 @@ main(int argc, char **argv)
 	record_reader_free(&loop.in);
 	record_reader_free(&loop.back);
 	buf_free(&loop.out);
+	redis_close();
 	return inner != 0 ? inner : status;
 }

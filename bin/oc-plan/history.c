@@ -7,9 +7,11 @@
 #include "json.h"
 #include "log.h"
 #include "plan.h"
+#include "shared.h"
 #include "state.h"
 #include "turn.h"
 #include "utf8.h"
+#include "xalloc.h"
 
 enum {
 	KEPT = 16, /* transcripts that are remembered as they were read */
@@ -34,6 +36,31 @@ has_role(jv ref_entry, const char *role)
 	return strcmp(json_get_string(ref_entry, "role", ""), role) == 0;
 }
 
+/* What is before the first whole line goes. */
+static void
+drop_half_line(struct buf *tail)
+{
+	const char *newline;
+
+	if (tail->length == 0)
+		return;
+	newline = memchr(tail->data, '\n', tail->length);
+	buf_drop(tail, newline == NULL ? tail->length
+				       : (size_t)(newline - tail->data) + 1);
+}
+
+/* The same of a transcript in Redis. */
+static bool
+read_shared_tail(const char *path, off_t size, size_t most, struct buf *tail)
+{
+	bool cut = size > (off_t)most;
+
+	shared_read(path, cut ? -(int64_t)most : 0, (size_t)size, tail);
+	if (cut)
+		drop_half_line(tail);
+	return true;
+}
+
 /* The last `most` bytes of the file, from the beginning of a line on. */
 static bool
 read_tail(const char *path, size_t most, struct buf *tail)
@@ -42,7 +69,6 @@ read_tail(const char *path, size_t most, struct buf *tail)
 	struct stat st;
 	bool ok = fd >= 0 && fstat(fd, &st) == 0;
 	bool cut = ok && st.st_size > (off_t)most;
-	const char *newline;
 
 	if (cut)
 		ok = lseek(fd, st.st_size - (off_t)most, SEEK_SET) >= 0;
@@ -54,12 +80,8 @@ read_tail(const char *path, size_t most, struct buf *tail)
 			break;
 		}
 	}
-	if (ok && cut && tail->length != 0) {
-		newline = memchr(tail->data, '\n', tail->length);
-		buf_drop(tail, newline == NULL
-				   ? tail->length
-				   : (size_t)(newline - tail->data) + 1);
-	}
+	if (ok && cut)
+		drop_half_line(tail);
 	if (!ok && errno != ENOENT)
 		log_warn("%s: cannot be read: %s; the model does not see what "
 			 "was said before",
@@ -164,7 +186,10 @@ read_entries(char *own_path, const struct stat *st, size_t most)
 		one = &kept[next_kept++ % KEPT];
 	if (one->path != NULL)
 		forget(one);
-	(void)read_tail(own_path, most, &tail);
+	if (redis_is_used())
+		(void)read_shared_tail(own_path, st->st_size, most, &tail);
+	else
+		(void)read_tail(own_path, most, &tail);
 	*one = (struct kept){own_path, most, *st, parse_entries(&tail)};
 	buf_free(&tail);
 	return json_copy(one->entries);
@@ -174,11 +199,13 @@ jv
 history_read(const char *session, size_t most)
 {
 	char *name = state_name(session);
-	char *path = state_path("sessions/%s.ndjson", name);
+	char *path = redis_is_used() ? xasprintf("sessions/%s.ndjson", name)
+				     : state_path("sessions/%s.ndjson", name);
 	struct stat st;
 
 	free(name);
-	if (path != NULL && most != 0 && stat(path, &st) == 0)
+	if (path != NULL && most != 0 &&
+	    (redis_is_used() ? shared_stat(path, &st) : stat(path, &st) == 0))
 		return read_entries(path, &st, most);
 	free(path);
 	return json_array();

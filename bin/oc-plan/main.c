@@ -21,6 +21,7 @@
 #include "log.h"
 #include "plan.h"
 #include "record.h"
+#include "redis.h"
 #include "secret.h"
 #include "turn.h"
 
@@ -167,6 +168,7 @@ main(int argc, char **argv)
 		usage_error("%s: no arguments are taken", argv[optind]);
 	config_load(&config, config_file);
 	planner.backends = backends_open(&config);
+	redis_setup(&config, REDIS_WAITS, REDIS_TAKE);
 	secret_scrub_environment();
 	child_find_siblings();
 	planner.tools = tools_file != NULL ? tools_read(tools_file)
@@ -188,6 +190,7 @@ main(int argc, char **argv)
 	backends_close(planner.backends);
 	provider_forget();
 	history_forget();
+	redis_close();
 	config_free(&config);
 	return status;
 }

@@ -31,6 +31,7 @@
 #include "notice.h"
 #include "pickup.h"
 #include "poller.h"
+#include "redis.h"
 #include "secret.h"
 #include "sink.h"
 #include "store.h"
@@ -374,6 +375,7 @@ main(int argc, char *argv[])
 	config_load(&config, config_path);
 	token = take_token();
 	receiver.webhook_secret = take_webhook_secret(&config);
+	redis_setup(&config, REDIS_WAITS, REDIS_TAKE);
 	secret_scrub_environment();
 	child_find_siblings();
 	http = http_new();
@@ -387,6 +389,7 @@ main(int argc, char *argv[])
 	receiver_close(&receiver);
 	secret_free(receiver.webhook_secret);
 	http_free(http);
+	redis_close();
 	config_free(&config);
 	close(signals);
 	return EX_OK;

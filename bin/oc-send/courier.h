@@ -45,6 +45,7 @@ struct delivery {
 	jv owed;     /* a line for the ledger that the disk refused */
 	struct api_call *call;
 	size_t part;              /* of the call */
+	bool taken;               /* by another gateway: it ends here */
 	bool plain;               /* this part again, without formats */
 	bool no_thread, no_reply; /* what it named is gone */
 	unsigned int failures;    /* in a row */

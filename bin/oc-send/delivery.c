@@ -67,7 +67,11 @@ record(struct delivery *delivery, jv own_line)
 		delivery->courier->disk_refused = false;
 		return true;
 	}
-	disk_refused(delivery, "write the delivery ledger");
+	delivery->taken = errno == ESTALE;
+	if (delivery->taken)
+		wait_for(delivery, 0);
+	else
+		disk_refused(delivery, "write the delivery ledger");
 	return false;
 }
 
@@ -142,7 +146,12 @@ begin(struct delivery *delivery)
 		return false;
 	}
 	if (delivery->ledger == NULL)
-		delivery->ledger = ledger_open(turn_id(delivery->turn));
+		delivery->ledger = ledger_open_taken(delivery->turn);
+	if (delivery->ledger == NULL && errno == ESTALE) {
+		delivery->taken = true;
+		wait_for(delivery, 0);
+		return false;
+	}
 	if (delivery->ledger == NULL) {
 		disk_refused(delivery, "open the delivery ledger");
 		return false;
@@ -455,6 +464,13 @@ delivery_step(struct delivery *delivery)
 	size_t part;
 
 	delivery->due = 0;
+	if (delivery->taken) {
+		log_warn("turn %s: another gateway has taken its delivery "
+			 "over; this one ends here",
+		    turn_id(delivery->turn));
+		delivery_free(delivery);
+		return;
+	}
 	if (delivery->ledger == NULL && !begin(delivery))
 		return;
 	if (!settle(delivery))
@@ -468,32 +484,4 @@ delivery_step(struct delivery *delivery)
 		send_part(delivery, part);
 	else
 		conclude_parts(delivery);
-}
-
-/* ---- life */
-
-void
-delivery_start(struct courier *courier, jv own_turn, const char *chat)
-{
-	struct delivery *delivery = xcalloc(1, sizeof *delivery);
-
-	delivery->courier = courier;
-	delivery->chat = chat_get(courier, chat);
-	delivery->turn = own_turn;
-	delivery->owed = json_null();
-	TAILQ_INSERT_TAIL(&delivery->chat->deliveries, delivery, entry);
-	courier->count++;
-}
-
-void
-delivery_free(struct delivery *delivery)
-{
-	delivery->courier->count--;
-	TAILQ_REMOVE(&delivery->chat->deliveries, delivery, entry);
-	ledger_free(delivery->ledger);
-	parts_free(&delivery->parts);
-	free(delivery->draft);
-	jv_free(delivery->turn);
-	jv_free(delivery->owed);
-	free(delivery);
 }

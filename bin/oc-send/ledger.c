@@ -13,10 +13,14 @@
 #include "json.h"
 #include "ledger.h"
 #include "log.h"
+#include "shared.h"
 #include "state.h"
+#include "ulid.h"
 #include "xalloc.h"
 
-enum { FILE_MAX = 8 * 1024 * 1024 }; /* a thousand times a usual one */
+enum {
+	FILE_MAX = 8 * 1024 * 1024, /* a thousand times a usual one */
+};
 
 struct entry {
 	enum ledger_state state;
@@ -33,9 +37,13 @@ struct ledger {
 	jv plan, done, splits, error;
 	bool begun;
 	char *draft;
-};
 
-/* ---- what a line means */
+	char *shared; /* its path in Redis; then fd is not used */
+	char owner[ULID_SIZE];
+	struct shared_guard guard;
+	struct ledger *next; /* of those that are open here */
+};
+static struct ledger *shared_ledgers;
 
 static struct entry *
 entry_of(struct ledger *ledger, jv ref_line)
@@ -116,21 +124,16 @@ apply(struct ledger *ledger, jv ref_line)
 
 /* ---- the file */
 
-static bool
-load(struct ledger *ledger, int directory, const char *name)
+static void
+apply_lines(struct ledger *ledger, const struct buf *text)
 {
-	struct buf text = {0};
 	size_t at = 0;
 	char *end;
 
-	if (!io_read_file(directory, name, FILE_MAX, &text)) {
-		buf_free(&text);
-		return false;
-	}
-	while (at < text.length &&
-	       (end = memchr(text.data + at, '\n', text.length - at)) != NULL) {
-		size_t length = (size_t)(end - (text.data + at));
-		jv line = json_parse(text.data + at, length, NULL);
+	while (at < text->length && (end = memchr(text->data + at, '\n',
+					 text->length - at)) != NULL) {
+		size_t length = (size_t)(end - (text->data + at));
+		jv line = json_parse(text->data + at, length, NULL);
 
 		if (json_is_object(line))
 			apply(ledger, line);
@@ -138,6 +141,49 @@ load(struct ledger *ledger, int directory, const char *name)
 		at += length + 1;
 	}
 	ledger->length = (off_t)at;
+}
+
+static bool
+load(struct ledger *ledger, int directory, const char *name)
+{
+	struct buf text = {0};
+	bool ok = io_read_file(directory, name, FILE_MAX, &text);
+
+	if (ok)
+		apply_lines(ledger, &text);
+	buf_free(&text);
+	return ok;
+}
+
+/*
+ * In Redis whoever opens it last may write; the one before is refused from
+ * then on, before it sends.
+ */
+static bool
+claim_shared(struct ledger *ledger, const char *name, int flags)
+{
+	const struct ledger *other;
+	struct buf text = {0};
+	struct stat st;
+
+	ledger->shared = xasprintf("sent/%s", name);
+	for (other = shared_ledgers; other != NULL; other = other->next)
+		if (strcmp(other->shared, ledger->shared) == 0)
+			break;
+	ledger->next = shared_ledgers;
+	shared_ledgers = ledger;
+	errno = EWOULDBLOCK;
+	if (other != NULL)
+		return false;
+	if (flags == 0 && !shared_stat(ledger->shared, &st))
+		return false;
+	ulid_make(ledger->owner);
+	if (!shared_set(ledger->shared, &ledger->guard, "owner", ledger->owner))
+		return false;
+	ledger->guard.field = "owner";
+	ledger->guard.value = ledger->owner;
+	shared_read(ledger->shared, 0, FILE_MAX, &text);
+	apply_lines(ledger, &text);
 	buf_free(&text);
 	return true;
 }
@@ -172,26 +218,54 @@ claim(struct ledger *ledger, int directory, const char *name, int flags)
 	return true;
 }
 
+static bool
+claim_file(struct ledger *ledger, const char *name, int flags)
+{
+	int directory = open_directory(), error;
+	bool ok = directory >= 0 && claim(ledger, directory, name, flags);
+
+	error = errno;
+	(void)close(directory);
+	errno = error;
+	return ok;
+}
+
 static struct ledger *
-open_with(const char *turn_id, int flags)
+open_with(jv ref_turn, int flags)
 {
 	struct ledger *ledger = xcalloc(1, sizeof *ledger);
-	char *name = state_name(turn_id);
-	int directory = open_directory(), error;
+	char *name = state_name(json_get_string(ref_turn, "id", ""));
+	int error;
+	bool ok;
 
 	ledger->fd = -1;
 	ledger->plan = ledger->done = ledger->error = json_null();
 	ledger->splits = json_array();
-	if (directory < 0 || !claim(ledger, directory, name, flags)) {
-		error = errno;
-		ledger_free(ledger);
-		ledger = NULL;
-		errno = error;
-	}
+	ledger->guard = shared_guard(ref_turn);
+	ok = redis_is_used() ? claim_shared(ledger, name, flags)
+			     : claim_file(ledger, name, flags);
 	error = errno;
-	if (directory >= 0)
-		close(directory);
+	if (!ok)
+		ledger_free(ledger);
 	free(name);
+	errno = error;
+	return ok ? ledger : NULL;
+}
+
+struct ledger *
+ledger_open_taken(jv ref_turn)
+{
+	return open_with(ref_turn, O_CREAT);
+}
+
+static struct ledger *
+open_named(const char *turn_id, int flags)
+{
+	jv turn = json_set_string(json_object(), "id", turn_id);
+	struct ledger *ledger = open_with(turn, flags);
+	int error = errno;
+
+	jv_free(turn);
 	errno = error;
 	return ledger;
 }
@@ -199,13 +273,13 @@ open_with(const char *turn_id, int flags)
 struct ledger *
 ledger_open(const char *turn_id)
 {
-	return open_with(turn_id, O_CREAT);
+	return open_named(turn_id, O_CREAT);
 }
 
 struct ledger *
 ledger_reopen(const char *turn_id)
 {
-	return open_with(turn_id, 0);
+	return open_named(turn_id, 0);
 }
 
 void
@@ -218,6 +292,13 @@ ledger_free(struct ledger *ledger)
 	for (size_t i = 0; i < ledger->count; i++)
 		jv_free(ledger->part[i].messages);
 	free(ledger->part);
+	for (struct ledger **p = &shared_ledgers; *p != NULL; p = &(*p)->next)
+		if (*p == ledger) {
+			*p = ledger->next;
+			break;
+		}
+	free(ledger->shared);
+	shared_guard_free(&ledger->guard);
 	free(ledger->draft);
 	jv_free(ledger->plan);
 	jv_free(ledger->done);
@@ -240,12 +321,21 @@ ledger_part_line(const char *event, size_t part)
 	return json_set_int(ledger_line(event), "part", (int64_t)part);
 }
 
+static bool
+append_shared(struct ledger *ledger, const struct buf *line)
+{
+	return shared_append(ledger->shared, &ledger->guard, LEDGER_KEEP_DAYS,
+	    line->data, line->length);
+}
+
 /* Whatever a failure left behind the last whole line is written over. */
 static bool
 append(struct ledger *ledger, const struct buf *line, bool sync)
 {
 	int error;
 
+	if (ledger->shared != NULL)
+		return append_shared(ledger, line);
 	if (ftruncate(ledger->fd, ledger->length) == 0 &&
 	    lseek(ledger->fd, ledger->length, SEEK_SET) >= 0 &&
 	    io_write_all(ledger->fd, line->data, line->length) &&
@@ -393,7 +483,7 @@ remove_if_old(int directory, const char *name, time_t before)
 void
 ledger_sweep(void)
 {
-	int fd = open_directory();
+	int fd = redis_is_used() ? -1 : open_directory();
 	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
 	time_t before = time(NULL) - LEDGER_KEEP_S;
 	struct dirent *entry;

@@ -39,8 +39,9 @@ enum ledger_state {
 struct ledger;
 
 enum {
-	LEDGER_KEEP_S = 7 * 24 * 60 * 60, /* as long as a queue remembers */
-	LEDGER_PARTS_MAX = 100000,        /* more is no ledger of ours */
+	LEDGER_KEEP_DAYS = 7, /* as long as a queue remembers */
+	LEDGER_KEEP_S = LEDGER_KEEP_DAYS * 24 * 60 * 60,
+	LEDGER_PARTS_MAX = 100000, /* more is no ledger of ours */
 };
 
 /*
@@ -50,6 +51,12 @@ enum {
 struct ledger *ledger_open(const char *turn_id);
 /* The same, but makes none: NULL with errno ENOENT when there is none. */
 struct ledger *ledger_reopen(const char *turn_id);
+/*
+ * The same for a reply that was taken from a queue.  In Redis, where another
+ * gateway may have taken it over: NULL with errno ESTALE, and what is added
+ * later fails with ESTALE.
+ */
+struct ledger *ledger_open_taken(jv ref_turn);
 void ledger_free(struct ledger *ledger); /* NULL is fine */
 
 /* A line to be added; more keys are set by json_set. */

@@ -16,6 +16,7 @@
 #include "json.h"
 #include "log.h"
 #include "record.h"
+#include "redis.h"
 #include "secret.h"
 #include "turn.h"
 
@@ -80,7 +81,9 @@ serve_telegram(struct record_reader *reader, const char *config_file)
 	int status;
 
 	config_load(&config, config_file);
+	redis_setup(&config, REDIS_WAITS, REDIS_TAKE);
 	status = courier_run(&config, reader);
+	redis_close();
 	config_free(&config);
 	return status;
 }

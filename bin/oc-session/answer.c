@@ -35,8 +35,7 @@ count_turn(void *arg, const char *name)
 	struct buf text = {0};
 	jv turn = jv_invalid();
 
-	if (io_read_file(activity->queue->fd[activity->directory], name,
-		RECORD_LINE_MAX, &text))
+	if (queue_read(activity->queue, activity->directory, name, &text))
 		turn = json_parse(buf_string(&text), text.length, NULL);
 	buf_free(&text);
 	if (json_is_object(turn) && turn_is_turn(turn) &&

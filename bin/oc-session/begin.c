@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 #include "buf.h"
 #include "compact.h"
@@ -12,6 +11,7 @@
 #include "journal.h"
 #include "json.h"
 #include "log.h"
+#include "redis.h"
 #include "session.h"
 #include "state.h"
 #include "turn.h"
@@ -80,20 +80,17 @@ past_line(struct past *past, jv ref_line)
 
 /* Reads the journal; lines that a crash cut off are passed over. */
 static bool
-past_read(struct past *past, int fd)
+past_read(struct past *past, struct journal *journal)
 {
 	struct buf text = {0};
-	bool ok = lseek(fd, 0, SEEK_SET) == 0;
-	ssize_t n = 1;
+	bool ok;
 
 	*past = (struct past){.turn = jv_invalid(),
 	    .steps = json_array(),
 	    .started = json_object(),
 	    .taint = jv_null(),
 	    .end = jv_invalid()};
-	while (ok && n > 0)
-		n = buf_read(&text, fd, (size_t)64 * 1024);
-	ok = ok && n == 0;
+	ok = journal_read(journal, &text);
 	for (size_t from = 0; ok && from < text.length;) {
 		const char *at = text.data + from;
 		const char *newline = memchr(at, '\n', text.length - from);
@@ -125,7 +122,7 @@ past_free(struct past *past)
  * the journal.  Those that were not started stay pending, and are run.
  */
 static bool
-answer_started(jv *turn, const struct past *past, int fd)
+answer_started(jv *turn, const struct past *past, struct journal *journal)
 {
 	jv pending = turn_pending(*turn);
 	bool ok = true;
@@ -138,7 +135,7 @@ answer_started(jv *turn, const struct past *past, int fd)
 			step = turn_tool_step(id, false,
 			    "outcome unknown: the gateway stopped while this "
 			    "call ran; it was not run again");
-			ok = journal_append(fd, "step",
+			ok = journal_append(journal, "step",
 			    json_set(json_object(), "step", json_copy(step)));
 			*turn = turn_add_step(*turn, step);
 		}
@@ -156,6 +153,9 @@ past_turn(const struct past *past, jv ref_taken)
 					     : json_copy(ref_taken);
 
 	turn = json_set(turn, "attempt", json_get(ref_taken, "attempt"));
+	turn = json_delete(turn, "lease");
+	if (json_has(ref_taken, "lease"))
+		turn = json_set(turn, "lease", json_get(ref_taken, "lease"));
 	if (json_length(past->steps) != 0)
 		turn = json_set(turn, "steps", json_copy(past->steps));
 	if (!json_is_null(past->taint))
@@ -177,35 +177,33 @@ turn_file(const char *id, const char *file)
 	return path;
 }
 
-/* From here on the runs before this one are told that they are stale. */
-static bool
-raise_run(const char *id, int run)
+/* Which node it is, where there are several. */
+static jv
+lease_node(jv ref_turn)
 {
-	char *path = turn_file(id, "run"), text[16];
-	int n = snprintf(text, sizeof text, "%d\n", run);
-	bool ok = io_replace_file(path, text, (size_t)n);
-
-	free(path);
-	return ok;
+	return json_path(ref_turn, "lease.node");
 }
 
 static bool
-begin_again(jv *turn, int fd)
+begin_again(jv *turn, struct journal *journal)
 {
-	int run = journal_run(turn_id(*turn)) + 1;
+	int run = journal_run(journal) + 1;
 	struct past past;
 	jv details = json_set_int(json_object(), "run", run), resumed;
-	bool ok = past_read(&past, fd);
+	bool ok = past_read(&past, journal);
 
 	resumed = past_turn(&past, *turn);
 	resumed = json_set_int(resumed, "journal", run);
-	ok = ok && raise_run(turn_id(*turn), run);
+	ok = ok && journal_raise(journal, run);
 	if (ok && !json_is_object(past.turn))
-		ok = journal_append(fd, "begin",
+		ok = journal_append(journal, "begin",
 		    json_set(json_copy(details), "turn", json_copy(resumed)));
+	if (json_has(resumed, "lease"))
+		details = json_set(details, "node", lease_node(resumed));
 	if (ok)
-		ok = journal_append(fd, "again", json_copy(details)) &&
-		     answer_started(&resumed, &past, fd) && fdatasync(fd) == 0;
+		ok = journal_append(journal, "again", json_copy(details)) &&
+		     answer_started(&resumed, &past, journal) &&
+		     journal_sync(journal);
 	jv_free(details);
 	past_free(&past);
 	if (!ok) {
@@ -236,6 +234,16 @@ turn_clear(const char *id)
 	free(path);
 }
 
+static void
+make_turn_directory(const char *id)
+{
+	char *path = turn_file(id, "");
+
+	path[strlen(path) - 1] = '\0'; /* the slash */
+	(void)io_make_directories(path);
+	free(path);
+}
+
 /*
  * Whose turn it is and where its reply goes, for those who show progress.
  * Best effort, like all of that.
@@ -245,14 +253,18 @@ write_turn_file(jv ref_turn)
 {
 	static const char *const keys[] = {"id", "session", "channel", "to"};
 	char *path = turn_file(turn_id(ref_turn), "turn.json");
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	struct buf text = {0};
 	jv known = json_object();
+	int fd;
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		known = json_set(known, keys[i], json_get(ref_turn, keys[i]));
 	json_write(&text, known);
 	buf_add_byte(&text, '\n');
+	/* with the journal elsewhere, nobody has made it yet */
+	if (redis_is_used())
+		make_turn_directory(turn_id(ref_turn));
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd >= 0) {
 		(void)io_write_all(fd, text.data, text.length);
 		close(fd);
@@ -265,36 +277,22 @@ write_turn_file(jv ref_turn)
 static bool
 begin_first(jv *turn)
 {
-	char *directory = turn_file(turn_id(*turn), "");
-	char *path = turn_file(turn_id(*turn), "journal.ndjson");
 	jv begun = json_set_int(json_copy(*turn), "journal", 1), details;
-	int fd = -1;
-	bool ok = false;
+	struct journal *journal;
 
 	turn_clear(turn_id(*turn));
-	directory[strlen(directory) - 1] = '\0'; /* the slash */
 	details = json_set_int(json_object(), "run", 1);
 	details = json_set(details, "turn", json_copy(begun));
-	if (io_make_directories(directory))
-		fd = open(path,
-		    O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		ok = journal_append(fd, "begin", json_copy(details));
-	if (fd >= 0 && !ok)
-		(void)unlink(path);
-	if (fd >= 0)
-		close(fd);
-	jv_free(details);
-	if (ok) {
-		write_turn_file(begun);
-		jv_free(*turn);
-		*turn = begun;
-	} else {
+	journal = journal_create(*turn, "begin", details);
+	if (journal == NULL) {
 		jv_free(begun);
+		return false;
 	}
-	free(path);
-	free(directory);
-	return ok;
+	journal_close(journal);
+	write_turn_file(begun);
+	jv_free(*turn);
+	*turn = begun;
+	return true;
 }
 
 /*
@@ -322,18 +320,18 @@ was_closed(jv ref_turn)
 enum begun
 turn_begin(jv *turn)
 {
-	int fd = journal_lock(turn_id(*turn)), saved;
+	struct journal *journal = journal_open(*turn);
 	bool ok;
 
-	if (fd < 0 && errno != ENOENT)
+	if (journal == NULL && errno == ESTALE)
+		return BEGUN_STALE;
+	if (journal == NULL && errno != ENOENT)
 		return BEGUN_FAILED;
-	if (fd < 0 && was_closed(*turn))
+	if (journal == NULL && was_closed(*turn))
 		return BEGUN_CLOSED;
-	if (fd < 0)
+	if (journal == NULL)
 		return begin_first(turn) ? BEGUN : BEGUN_FAILED;
-	ok = begin_again(turn, fd);
-	saved = errno;
-	close(fd);
-	errno = saved;
+	ok = begin_again(turn, journal);
+	journal_close(journal);
 	return ok ? BEGUN : BEGUN_FAILED;
 }

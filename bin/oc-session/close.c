@@ -35,9 +35,10 @@ struct outbox {
 /* A turn on its way to its end. */
 struct closing {
 	jv turn;
-	int journal;  /* locked; -1: it has none */
-	bool command; /* no model took part: nothing to remember */
-	bool silent;  /* nobody is told */
+	struct journal *journal; /* ours; NULL: it has none */
+	bool command;            /* no model took part: nothing to remember */
+	bool silent;             /* nobody is told */
+	bool stale; /* another node has it by now: not ours to end */
 };
 
 struct closer {
@@ -86,19 +87,19 @@ claim(struct closing *closing)
 	int64_t run = json_get_int(closing->turn, "journal", 0);
 	bool told = false;
 
-	closing->journal = -1;
+	closing->journal = NULL;
 	if (run == 0)
 		return true;
-	while ((closing->journal = journal_lock(id)) < 0 && errno != ENOENT)
+	while ((closing->journal = journal_open(closing->turn)) == NULL &&
+	       errno != ENOENT && errno != ESTALE)
 		wait_for_disk("the turn's journal", &told);
 	disk_recovered("the turn's journal", &told);
-	if (closing->journal >= 0 && journal_run(id) == run)
+	if (closing->journal != NULL && journal_run(closing->journal) == run)
 		return true;
 	log_warn("turn %s: another run has it, or finished it; this one is "
 		 "dropped",
 	    id);
-	if (closing->journal >= 0)
-		close(closing->journal);
+	journal_close(closing->journal);
 	return false;
 }
 
@@ -126,7 +127,7 @@ take_in(struct closer *closer, jv own_record)
 			"whoever runs me.");
 	}
 	closing->turn = own_record;
-	closing->silent = false;
+	closing->silent = closing->stale = false;
 	closing->command =
 	    json_get_string(own_record, "command", "")[0] != '\0' ||
 	    turn_is_invoked(own_record);
@@ -159,6 +160,9 @@ write_end(struct closing *closing)
 			    end, "route", json_get(closing->turn, "route"));
 		if (journal_append(closing->journal, "end", end))
 			break;
+		closing->stale = errno == ESTALE;
+		if (closing->stale)
+			return;
 		wait_for_disk("the turn's journal", &told);
 	}
 	disk_recovered("the turn's journal", &told);
@@ -191,8 +195,12 @@ write_transcript(const struct closer *closer, struct closing *closing)
 	size_t dropped = 0;
 	int64_t size;
 
-	while (!transcript_append(closing->turn, &size))
+	while (!transcript_append(closing->turn, &size)) {
+		closing->stale = errno == ESTALE;
+		if (closing->stale)
+			return;
 		wait_for_disk("the session's transcript", &told);
+	}
 	disk_recovered("the session's transcript", &told);
 	if (size <= closer->limit)
 		return;
@@ -281,21 +289,14 @@ put_replies(struct closer *closer, size_t first, bool *put)
 static void
 archive(struct closing *closing)
 {
-	char *name = state_name(turn_id(closing->turn)), day[USAGE_DAY_SIZE];
-	char *from = state_path("turns/%s/journal.ndjson", name), *to;
-	char *folder = state_path("archive/%s", usage_day(clock_now_ms(), day));
+	char day[USAGE_DAY_SIZE];
 	bool told = false;
 
-	to = xasprintf("%s/%s.ndjson", folder, name);
-	while (!io_make_directories(folder) ||
-	       (rename(from, to) != 0 && errno != ENOENT))
+	usage_day(clock_now_ms(), day);
+	while (!journal_archive(closing->journal, day) && errno != ESTALE)
 		wait_for_disk("the archive", &told);
 	disk_recovered("the archive", &told);
 	turn_clear(turn_id(closing->turn));
-	free(to);
-	free(folder);
-	free(from);
-	free(name);
 }
 
 static void
@@ -312,6 +313,28 @@ finish_records(struct closer *closer)
 	closer->record_count = 0;
 }
 
+/* What another node has taken over while it was closed here. */
+static void
+drop_stale(struct closer *closer)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < closer->count; i++) {
+		struct closing *closing = &closer->closing[i];
+
+		if (!closing->stale) {
+			closer->closing[kept++] = *closing;
+			continue;
+		}
+		log_warn("turn %s: another node has taken it over; it is "
+			 "dropped here",
+		    turn_id(closing->turn));
+		journal_close(closing->journal);
+		jv_free(closing->turn);
+	}
+	closer->count = kept;
+}
+
 /* Each phase for all turns, so that those of one kind share their syncs. */
 static void
 close_batch(struct closer *closer)
@@ -321,11 +344,14 @@ close_batch(struct closer *closer)
 	for (size_t i = 0; i < closer->count; i++) {
 		struct closing *closing = &closer->closing[i];
 
-		if (closing->journal >= 0)
+		if (closing->journal != NULL)
 			write_end(closing);
-		remember(closer, closing);
-		approve_announce(&closing->turn);
+		if (!closing->stale)
+			remember(closer, closing);
+		if (!closing->stale)
+			approve_announce(&closing->turn);
 	}
+	drop_stale(closer);
 	for (size_t i = 0; i < closer->count; i++)
 		put[i] = closer->closing[i].silent;
 	for (size_t i = 0; i < closer->count; i++)
@@ -337,10 +363,9 @@ close_batch(struct closer *closer)
 		if (!usage_add_turn(closing->turn))
 			log_warn("turn %s: its usage is not counted: %s",
 			    turn_id(closing->turn), strerror(errno));
-		if (closing->journal >= 0) {
+		if (closing->journal != NULL)
 			archive(closing);
-			close(closing->journal);
-		}
+		journal_close(closing->journal);
 		add_record(closer, closing->turn);
 	}
 	closer->count = 0;

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "queue_files.h"
 #include "session.h"
+#include "shared.h"
 #include "state.h"
 #include "usage.h"
 #include "xalloc.h"
@@ -260,7 +261,7 @@ tidy_unread(int64_t days_kept)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char *path = state_path("%s/new", names[i]);
 
-		if (access(path, F_OK) == 0) {
+		if (redis_is_used() || access(path, F_OK) == 0) {
 			unread.queue = queue_open(names[i]);
 			queue_each(
 			    unread.queue, QUEUE_DIR_NEW, drop_if_old, &unread);
@@ -268,6 +269,87 @@ tidy_unread(int64_t days_kept)
 		}
 		free(path);
 	}
+}
+
+/* ---- the same in Redis, where memory is dearer */
+
+static void
+remove_shared_day(const char *day)
+{
+	char *directory = xasprintf("archive/%s", day);
+	redisReply *reply = shared_list(directory);
+
+	for (size_t i = 0; i < reply_count(reply); i += 2) {
+		char *path = xasprintf(
+		    "%s/%s", directory, reply_text(reply_at(reply, i), ""));
+
+		shared_remove(path);
+		free(path);
+	}
+	freeReplyObject(reply);
+	free(directory);
+}
+
+static int64_t
+measure_shared_day(const char *day)
+{
+	char *directory = xasprintf("archive/%s", day);
+	redisReply *reply = shared_list(directory);
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < reply_count(reply); i += 2) {
+		char *path = xasprintf(
+		    "%s/%s", directory, reply_text(reply_at(reply, i), ""));
+		struct stat st;
+
+		if (shared_stat(path, &st))
+			bytes += st.st_size;
+		free(path);
+	}
+	freeReplyObject(reply);
+	free(directory);
+	return bytes;
+}
+
+static void
+tidy_shared_archive(int64_t days_kept, int64_t bytes_kept)
+{
+	char oldest[USAGE_DAY_SIZE], today[USAGE_DAY_SIZE];
+	int64_t now = clock_now_ms(), total = 0;
+	redisReply *days = shared_list("archive");
+
+	usage_day(now, today);
+	usage_day(now - days_kept * DAY_S * 1000, oldest);
+	/* the newest first, until there is enough */
+	for (size_t i = reply_count(days) & ~(size_t)1; i >= 2; i -= 2) {
+		const char *day = reply_text(reply_at(days, i - 2), "");
+
+		if (strcmp(day, oldest) >= 0 && total <= bytes_kept)
+			total += measure_shared_day(day);
+		if (strcmp(day, today) < 0 &&
+		    (strcmp(day, oldest) < 0 || total > bytes_kept))
+			remove_shared_day(day);
+	}
+	freeReplyObject(days);
+}
+
+static void
+tidy_shared_sessions(int64_t days_kept)
+{
+	redisReply *reply = shared_list("sessions");
+	int64_t before = clock_now_ms() - days_kept * DAY_S * 1000;
+
+	for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
+		const char *name = reply_text(reply_at(reply, i), "");
+		const char *end = strrchr(name, '.');
+		char *path = xasprintf("sessions/%s", name);
+
+		if (end != NULL && strcmp(end, ".old") == 0 &&
+		    reply_int(reply_at(reply, i + 1), INT64_MAX) < before)
+			shared_remove(path);
+		free(path);
+	}
+	freeReplyObject(reply);
 }
 
 void
@@ -280,6 +362,11 @@ keep_tidy(const struct config *config, struct queue *queue)
 		return;
 	next = now + TIDY_EVERY_MS;
 	days = config_int(config, "sessions.retention_days");
+	if (redis_is_used()) {
+		tidy_shared_archive(
+		    days, config_int(config, "sessions.archive_bytes"));
+		tidy_shared_sessions(days);
+	}
 	tidy_archive(days, config_int(config, "sessions.archive_bytes"));
 	tidy_turns(queue);
 	tidy_sessions(days);

@@ -123,8 +123,7 @@ note_media(void *arg, const char *name)
 	struct buf text = {0};
 	jv turn = json_null(), media;
 
-	if (io_read_file(reading->queue->fd[reading->directory], name,
-		RECORD_LINE_MAX, &text))
+	if (queue_read(reading->queue, reading->directory, name, &text))
 		turn = json_parse(buf_string(&text), text.length, NULL);
 	media = json_get(turn, "media");
 	for (int i = 0, n = json_length(media); i < n; i++) {

@@ -16,6 +16,7 @@
 #include "log.h"
 #include "record.h"
 #include "session.h"
+#include "shared.h"
 #include "state.h"
 #include "transcript.h"
 #include "usage.h"
@@ -46,10 +47,52 @@ compare_listed(const void *a, const void *b)
 	return strcmp(left->file, right->file);
 }
 
+static const char suffix[] = ".ndjson";
+
+/* Whether it is a transcript, and not one that was put aside. */
+static bool
+is_transcript(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > strlen(suffix) &&
+	       strcmp(name + length - strlen(suffix), suffix) == 0;
+}
+
+static struct listed *
+add_listed(
+    struct listed *all, size_t *count, const char *name, const struct stat *st)
+{
+	all = xreallocarray(all, *count + 1, sizeof *all);
+	all[*count].file = xstrndup(name, strlen(name) - strlen(suffix));
+	all[(*count)++].st = *st;
+	return all;
+}
+
+/* They come in the order of their times. */
+static struct listed *
+read_shared_sessions(size_t *count)
+{
+	redisReply *reply = shared_list("sessions");
+	struct listed *all = NULL;
+
+	*count = 0;
+	for (size_t i = 0; i < reply_count(reply); i += 2) {
+		const char *name = reply_text(reply_at(reply, i), "");
+		char *path = xasprintf("sessions/%s", name);
+		struct stat st;
+
+		if (is_transcript(name) && shared_stat(path, &st))
+			all = add_listed(all, count, name, &st);
+		free(path);
+	}
+	freeReplyObject(reply);
+	return all;
+}
+
 static struct listed *
 read_sessions(size_t *count)
 {
-	static const char suffix[] = ".ndjson";
 	char *path = state_path("sessions");
 	DIR *directory = path != NULL ? opendir(path) : NULL;
 	struct listed *all = NULL;
@@ -57,17 +100,11 @@ read_sessions(size_t *count)
 
 	*count = 0;
 	while (directory != NULL && (entry = readdir(directory)) != NULL) {
-		size_t length = strlen(entry->d_name);
-		struct listed one;
+		struct stat st;
 
-		if (length <= strlen(suffix) ||
-		    strcmp(entry->d_name + length - strlen(suffix), suffix) !=
-			0 ||
-		    fstatat(dirfd(directory), entry->d_name, &one.st, 0) != 0)
-			continue;
-		one.file = xstrndup(entry->d_name, length - strlen(suffix));
-		all = xreallocarray(all, *count + 1, sizeof *all);
-		all[(*count)++] = one;
+		if (is_transcript(entry->d_name) &&
+		    fstatat(dirfd(directory), entry->d_name, &st, 0) == 0)
+			all = add_listed(all, count, entry->d_name, &st);
 	}
 	if (directory != NULL)
 		closedir(directory);
@@ -106,7 +143,8 @@ list_sessions(bool json)
 {
 	struct buf head = {0};
 	size_t count;
-	struct listed *all = read_sessions(&count);
+	struct listed *all = redis_is_used() ? read_shared_sessions(&count)
+					     : read_sessions(&count);
 
 	if (!json) {
 		buf_printf(&head, "%-40s %10s %9s  %s", "SESSION", "BYTES",
@@ -157,29 +195,35 @@ print_entry(jv ref_entry)
 	print(&line);
 }
 
+static int
+open_transcript(const char *name)
+{
+	char *path = redis_is_used() ? xasprintf("sessions/%s.ndjson", name)
+				     : state_path("sessions/%s.ndjson", name);
+	int fd = redis_is_used() ? shared_open(path)
+				 : open(path, O_RDONLY | O_CLOEXEC);
+
+	free(path);
+	return fd;
+}
+
 int
 list_show(const char *session, bool json)
 {
 	char *name = state_name(session);
-	char *path = state_path("sessions/%s.ndjson", name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC), status;
+	int fd = open_transcript(name), status;
 	struct record_reader reader;
 	struct record record;
 
-	if (fd < 0 && errno == ENOENT) {
-		/* as `ls` shows it */
-		free(path);
-		path = state_path("sessions/%s.ndjson", session);
-		if (strchr(session, '/') == NULL)
-			fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
+	/* as `ls` shows it */
+	if (fd < 0 && errno == ENOENT && strchr(session, '/') == NULL)
+		fd = open_transcript(session);
 	free(name);
 	if (fd < 0) {
 		log_error("session %s: %s", session, strerror(errno));
-		free(path);
 		return EX_NOINPUT;
 	}
-	record_reader_init(&reader, fd, path);
+	record_reader_init(&reader, fd, session);
 	while (record_read(&reader, &record) == RECORD_OK) {
 		if (json)
 			record_forward(&record);
@@ -190,7 +234,6 @@ list_show(const char *session, bool json)
 	status = record_status(&reader);
 	record_reader_free(&reader);
 	close(fd);
-	free(path);
 	return status;
 }
 

@@ -15,6 +15,7 @@
 #include "config.h"
 #include "log.h"
 #include "queue.h"
+#include "redis.h"
 #include "secret.h"
 #include "session.h"
 #include "state_format.h"
@@ -48,6 +49,7 @@ static const char usage[] =
 struct options {
 	bool json;
 	const char *queue;
+	const struct config *config;
 };
 
 static void
@@ -72,16 +74,10 @@ static int
 run_filter(const struct options *options,
     int (*run)(const struct config *config, struct queue *queue))
 {
-	struct queue *queue;
-	struct config config;
-	int status;
+	struct queue *queue = queue_open(options->queue);
+	int status = run(options->config, queue);
 
-	config_load(&config, NULL);
-	secret_scrub_environment();
-	queue = queue_open(options->queue);
-	status = run(&config, queue);
 	queue_free(queue);
-	config_free(&config);
 	return status;
 }
 
@@ -136,15 +132,16 @@ run_usage(const struct options *options, int argc, char **argv)
 
 static const struct action {
 	const char *name, *options;
+	enum redis_patience patience;
 	int least, most; /* arguments; -1: any number */
 	int (*run)(const struct options *options, int argc, char **argv);
 } actions[] = {
-    {"open", "+hq:", 0, 0, run_open},
-    {"close", "+hq:", 0, 0, run_close},
-    {"ls", "+hj", 0, 0, run_ls},
-    {"show", "+hj", 1, 1, run_show},
-    {"reset", "+h", 1, -1, run_reset},
-    {"usage", "+hj", 0, 1, run_usage},
+    {"open", "+hq:", REDIS_WAITS, 0, 0, run_open},
+    {"close", "+hq:", REDIS_WAITS, 0, 0, run_close},
+    {"ls", "+hj", REDIS_FAILS, 0, 0, run_ls},
+    {"show", "+hj", REDIS_FAILS, 1, 1, run_show},
+    {"reset", "+h", REDIS_FAILS, 1, -1, run_reset},
+    {"usage", "+hj", REDIS_FAILS, 0, 1, run_usage},
 };
 
 static const struct action *
@@ -161,6 +158,8 @@ main(int argc, char **argv)
 {
 	const struct action *action;
 	struct options options;
+	struct config config;
+	int status;
 
 	log_init("oc-session");
 	parse_options(argc, argv, "+h", &options);
@@ -176,6 +175,13 @@ main(int argc, char **argv)
 	if (argc < action->least || (action->most >= 0 && argc > action->most))
 		usage_error("%s: wrong number of arguments", action->name);
 	signal(SIGPIPE, SIG_IGN);
+	config_load(&config, NULL);
+	redis_setup(&config, action->patience, REDIS_TAKE);
+	secret_scrub_environment();
 	state_check_format();
-	return action->run(&options, argc, argv);
+	options.config = &config;
+	status = action->run(&options, argc, argv);
+	redis_close();
+	config_free(&config);
+	return status;
 }

@@ -62,6 +62,13 @@ begin(struct queue *queue, jv own_turn)
 		jv_free(own_turn);
 		return;
 	}
+	if (begun == BEGUN_STALE) {
+		log_warn("turn %s: another node has taken it over; it is "
+			 "dropped here",
+		    turn_id(own_turn));
+		jv_free(own_turn);
+		return;
+	}
 	turn_write(own_turn);
 }
 

@@ -15,6 +15,7 @@
 enum begun {
 	BEGUN,        /* *turn is to be written on */
 	BEGUN_CLOSED, /* it was closed already, but for its queue entry */
+	BEGUN_STALE,  /* another node has it; it is none of ours */
 	BEGUN_FAILED, /* the disk refused (errno): try again */
 };
 

@@ -1,10 +1,11 @@
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include "buf.h"
+#include "cancel.h"
 #include "command.h"
 #include "handout.h"
 #include "io.h"
@@ -17,7 +18,10 @@
 #include "turn.h"
 #include "xalloc.h"
 
-enum { GROUP_MAX = 256 }; /* messages of one turn: more than anyone types */
+enum {
+	GROUP_MAX = 256,     /* messages of one turn: more than anyone types */
+	TRY_AGAIN_MS = 1000, /* after the disk refused */
+};
 
 /* The messages that make up one turn. */
 struct group {
@@ -41,14 +45,14 @@ entry_directory(const struct entry *entry)
 	return entry->attempts == 0 ? QUEUE_DIR_NEW : QUEUE_DIR_CUR;
 }
 
-/* The turn in a file, or an invalid jv with errno set (EBADMSG: no turn). */
-static jv
-read_turn(struct queue *queue, enum queue_directory directory, const char *file)
+jv
+handout_read(
+    struct queue *queue, enum queue_directory directory, const char *file)
 {
 	struct buf text = {0};
 	jv turn = jv_invalid();
 
-	if (io_read_file(queue->fd[directory], file, RECORD_LINE_MAX, &text)) {
+	if (queue_read(queue, directory, file, &text)) {
 		turn = json_parse(buf_string(&text), text.length, NULL);
 		if (!json_is_object(turn)) {
 			jv_free(turn);
@@ -108,7 +112,7 @@ handout_line_up(struct queue *queue, struct lineup *lineup, const char *file)
 		free(base);
 		return;
 	}
-	turn = read_turn(queue, from, file);
+	turn = handout_read(queue, from, file);
 	if (json_is_valid(turn)) {
 		lineup_add(lineup, base, turn_session(turn), kind_of(turn),
 		    name.attempt);
@@ -157,7 +161,7 @@ group_read(struct queue *queue, struct lineup *lineup, struct entry *first,
 	     (until == NULL || strcmp(entry->base, until->base) < 0);
 	     entry = lineup_joinable(entry)) {
 		char *file = entry_file(entry);
-		jv turn = read_turn(queue, entry_directory(entry), file);
+		jv turn = handout_read(queue, entry_directory(entry), file);
 		bool fits = json_is_valid(turn);
 
 		free(file);
@@ -228,12 +232,10 @@ static void
 send_notice(struct queue *queue, const struct group *group)
 {
 	char *file = entry_file(group->entry[0]), *id;
-	struct stat st = {0};
 	jv notice = compose_notice(group->turn);
 
-	(void)fstatat(queue->fd[QUEUE_DIR_CUR], file, &st, 0);
-	id = xasprintf(
-	    "%s.given-up-%lld", turn_id(group->turn), (long long)st.st_mtime);
+	id = xasprintf("%s.given-up-%lld", turn_id(group->turn),
+	    (long long)queue_time(queue, QUEUE_DIR_CUR, file));
 	notice = json_set_string(notice, "id", id);
 	notice = json_set_bool(notice, "notice", true);
 	notice = json_delete(notice, "ids");
@@ -300,7 +302,7 @@ cancel_one(struct queue *queue, struct lineup *lineup, const char *id)
 	bool ok = true;
 
 	if (place == QUEUE_NEW)
-		turn = read_turn(queue, QUEUE_DIR_NEW, file);
+		turn = handout_read(queue, QUEUE_DIR_NEW, file);
 	if (json_is_valid(turn)) {
 		if (!turn_has_reply(turn))
 			turn = turn_reply(turn, "Stopped before it was begun.");
@@ -324,6 +326,10 @@ static bool
 stop_waiting(struct queue *queue, struct lineup *lineup,
     const struct entry *entry, jv ref_record)
 {
+	if (queue->shared) {
+		cancel_shared(queue, entry, ref_record);
+		return true;
+	}
 	if (turn_is_turn(ref_record))
 		return cancel_waiting(queue, lineup, entry);
 	if (turn_id(ref_record)[0] != '\0')
@@ -364,19 +370,26 @@ move_back(struct queue *queue, const struct entry *entry, unsigned attempt)
 	free(new);
 }
 
-/* All of its messages or none. */
+/*
+ * All of its messages or none.  *moved is how many: someone may have dropped
+ * or finished one meanwhile, or, where they are shared, taken all over.
+ */
 static bool
-move_to_cur(struct queue *queue, struct lineup *lineup, struct group *group)
+move_to_cur(struct queue *queue, struct lineup *lineup, struct group *group,
+    size_t *moved)
 {
 	unsigned attempt = group->attempts + 1;
 	bool gone[GROUP_MAX] = {false};
 
+	*moved = 0;
+
 	for (size_t i = 0; i < group->count; i++) {
 		int saved;
 
-		if (move_entry(queue, group->entry[i], attempt))
+		if (move_entry(queue, group->entry[i], attempt)) {
+			(*moved)++;
 			continue;
-		/* someone may have dropped or finished it meanwhile */
+		}
 		gone[i] = errno == ENOENT;
 		if (gone[i])
 			continue;
@@ -408,6 +421,7 @@ hand_out(struct queue *queue, struct lineup *lineup, struct entry *first,
     struct handout *handout)
 {
 	struct group group;
+	size_t moved = 0;
 	bool ok = true;
 
 	if (!group_read(queue, lineup, first, NULL, &group))
@@ -419,8 +433,10 @@ hand_out(struct queue *queue, struct lineup *lineup, struct entry *first,
 			ok = stop_waiting(queue, lineup, first, group.turn);
 		if (ok && is_idle_stop(group.turn, first)) {
 			ok = finish_group(queue, lineup, &group);
-		} else if (ok && move_to_cur(queue, lineup, &group)) {
-			handout->turn[handout->count++] = json_copy(group.turn);
+		} else if (ok && move_to_cur(queue, lineup, &group, &moved)) {
+			if (moved != 0)
+				handout->turn[handout->count++] =
+				    json_copy(group.turn);
 		} else {
 			ok = false;
 		}
@@ -441,4 +457,20 @@ handout_gather(
 		if (!hand_out(queue, lineup, first, handout))
 			return false;
 	return true;
+}
+
+void
+handout_write(struct queue *queue, struct handout *handout)
+{
+	bool told = false;
+
+	while (handout->count != 0 && !queue_sync(queue, QUEUE_DIR_CUR)) {
+		if (!told)
+			log_error("queue %s: cannot sync: %s; trying again",
+			    queue_name(queue), strerror(errno));
+		told = true;
+		poll(NULL, 0, TRY_AGAIN_MS);
+	}
+	for (size_t i = 0; i < handout->count; i++)
+		turn_write(handout->turn[i]);
 }

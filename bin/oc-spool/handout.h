@@ -14,6 +14,10 @@
 void handout_line_up(
     struct queue *queue, struct lineup *lineup, const char *file);
 
+/* The turn in a file, or an invalid jv with errno set (EBADMSG: no turn). */
+jv handout_read(
+    struct queue *queue, enum queue_directory directory, const char *file);
+
 enum { HANDOUT_MAX = 64 }; /* turns that share one sync */
 
 /* Turns that are handed out together. */
@@ -29,5 +33,11 @@ struct handout {
  */
 bool handout_gather(
     struct queue *queue, struct lineup *lineup, struct handout *handout);
+
+/*
+ * Writes what was gathered to standard output, once its moves are safe: after
+ * a crash of the machine it must be known that it had been begun.
+ */
+void handout_write(struct queue *queue, struct handout *handout);
 
 #endif

@@ -345,6 +345,58 @@ lineup_is_running(const struct entry *of)
 	return of->session->out_count != 0 || (first != NULL && first->held);
 }
 
+const char *
+lineup_session_of(const struct entry *entry)
+{
+	return entry->session->name;
+}
+
+bool
+lineup_has(struct lineup *lineup, const char *name)
+{
+	const struct session *session = find_session(lineup, name);
+
+	return session != NULL &&
+	       session->waiting_count + session->out_count != 0;
+}
+
+bool
+lineup_has_out(struct lineup *lineup, const char *name)
+{
+	const struct session *session = find_session(lineup, name);
+
+	return session != NULL && session->out_count != 0;
+}
+
+/* An entry that is out of this session, and does not overtake. */
+static struct entry *
+find_out(struct lineup *lineup, const struct session *session)
+{
+	struct entry *entry;
+
+	RB_FOREACH (entry, entry_tree, &lineup->entries)
+		if (entry->out && entry->session == session &&
+		    !overtakes(entry))
+			return entry;
+	return NULL;
+}
+
+void
+lineup_drop(struct lineup *lineup, const char *name)
+{
+	struct entry *entry;
+	struct session *session;
+
+	/* the last entry takes its session along */
+	while ((session = find_session(lineup, name)) != NULL &&
+	       (entry = TAILQ_FIRST(&session->waiting)) != NULL)
+		lineup_remove(lineup, entry);
+	while ((session = find_session(lineup, name)) != NULL &&
+	       session->out_count != 0 &&
+	       (entry = find_out(lineup, session)) != NULL)
+		lineup_remove(lineup, entry);
+}
+
 size_t
 lineup_count(struct lineup *lineup)
 {

@@ -73,6 +73,16 @@ void lineup_remove(struct lineup *lineup, struct entry *entry);
 struct entry *lineup_first_waiting(const struct entry *of);
 bool lineup_is_running(const struct entry *of);
 
+/*
+ * For a queue that is shared: the name of an entry's session; whether anything
+ * of a session (but for what overtakes) is lined up, or is out; and the
+ * removal of all of it.
+ */
+const char *lineup_session_of(const struct entry *entry);
+bool lineup_has(struct lineup *lineup, const char *session);
+bool lineup_has_out(struct lineup *lineup, const char *session);
+void lineup_drop(struct lineup *lineup, const char *session);
+
 size_t lineup_count(struct lineup *lineup);     /* all entries */
 size_t lineup_count_out(struct lineup *lineup); /* handed out */
 /* Each entry that is out; `each` may not change the lineup. */

@@ -172,9 +172,8 @@ print_queue(const char *name, bool json)
 int
 list_queues(bool json)
 {
-	char *path = state_path("out");
-	DIR *out = path != NULL ? opendir(path) : NULL;
-	struct dirent *entry;
+	char **names;
+	size_t count;
 	struct buf head = {0};
 
 	if (!json) {
@@ -183,16 +182,13 @@ list_queues(bool json)
 		print(&head);
 	}
 	print_queue("in", json);
-	while (out != NULL && (entry = readdir(out)) != NULL) {
-		char *name = xasprintf("out/%s", entry->d_name);
-
-		if (queue_is_name(name))
-			print_queue(name, json);
-		free(name);
+	names = queue_names(&count);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], "in") != 0)
+			print_queue(names[i], json);
+		free(names[i]);
 	}
-	if (out != NULL)
-		closedir(out);
-	free(path);
+	free(names);
 	return EX_OK;
 }
 
@@ -204,7 +200,7 @@ read_file(struct queue *queue, enum queue_directory directory, const char *file)
 	struct buf text = {0};
 	jv turn = jv_invalid();
 
-	if (io_read_file(queue->fd[directory], file, RECORD_LINE_MAX, &text))
+	if (queue_read(queue, directory, file, &text))
 		turn = json_parse(buf_string(&text), text.length, NULL);
 	buf_free(&text);
 	return turn;
@@ -313,7 +309,8 @@ static int
 retry_file(struct queue *queue, const char *file)
 {
 	/* its time tells this round of attempts from the last */
-	(void)utimensat(queue->fd[QUEUE_DIR_DEAD], file, NULL, 0);
+	if (!queue->shared)
+		(void)utimensat(queue->fd[QUEUE_DIR_DEAD], file, NULL, 0);
 	if (queue_move(queue, QUEUE_DIR_DEAD, file, QUEUE_DIR_NEW, file))
 		return EX_OK;
 	log_error("queue %s: %s: cannot move from dead to new: %s",
@@ -399,10 +396,11 @@ int
 list_drop(struct queue *queue, char *const *ids, int count)
 {
 	int status = EX_OK, taker = queue_lock_take(queue);
+	bool taken = taker < 0 || queue_is_taken(queue);
 
 	queue_lock(queue);
 	for (int i = 0; i < count; i++) {
-		int one = drop_id(queue, ids[i], taker < 0);
+		int one = drop_id(queue, ids[i], taken);
 
 		status = one != EX_OK ? one : status;
 	}

@@ -13,10 +13,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 #include "config.h"
+#include "label.h"
 #include "list.h"
 #include "log.h"
 #include "put.h"
 #include "queue.h"
+#include "redis.h"
 #include "secret.h"
 #include "take.h"
 
@@ -56,6 +58,7 @@ static const char usage[] =
 struct options {
 	bool json;
 	struct take_options take;
+	const struct config *config;
 };
 
 static long long
@@ -116,17 +119,21 @@ run_take(
     struct queue *queue, const struct options *options, int argc, char **argv)
 {
 	struct take_options take = options->take;
-	struct config config;
+	int status;
 
 	(void)argc;
 	(void)argv;
-	if (take.in_flight == 0) {
-		config_load(&config, NULL);
+	if (take.in_flight == 0)
 		take.in_flight =
-		    (unsigned)config_int(&config, "limits.in_flight");
-		config_free(&config);
-	}
-	return take_run(queue, &take);
+		    (unsigned)config_int(options->config, "limits.in_flight");
+	if (!redis_is_used())
+		return take_run(queue, &take);
+	take.labels = config_get(options->config, "node.labels");
+	take.only = config_bool(options->config, "node.only");
+	take.lease_ms = 1000 * (int)config_int(options->config, "node.lease_s");
+	status = take_run_shared(queue, &take);
+	jv_free(take.labels);
+	return status;
 }
 
 static int
@@ -165,16 +172,17 @@ run_drop(
 
 static const struct action {
 	const char *name, *options;
+	enum redis_patience patience;
 	int least, most; /* arguments, the queue among them; -1: any number */
 	int (*run)(struct queue *queue, const struct options *options, int argc,
 	    char **argv);
 } actions[] = {
-    {"put", "+h", 1, 1, run_put},
-    {"take", "+hd:en:p:", 1, 1, run_take},
-    {"ls", "+hj", 0, 1, run_ls},
-    {"show", "+hj", 2, 2, run_show},
-    {"retry", "+h", 1, -1, run_retry},
-    {"drop", "+h", 2, -1, run_drop},
+    {"put", "+h", REDIS_WAITS, 1, 1, run_put},
+    {"take", "+hd:en:p:", REDIS_WAITS, 1, 1, run_take},
+    {"ls", "+hj", REDIS_FAILS, 0, 1, run_ls},
+    {"show", "+hj", REDIS_FAILS, 2, 2, run_show},
+    {"retry", "+h", REDIS_FAILS, 1, -1, run_retry},
+    {"drop", "+h", REDIS_FAILS, 2, -1, run_drop},
 };
 
 static const struct action *
@@ -192,6 +200,7 @@ main(int argc, char **argv)
 	const struct action *action;
 	struct queue *queue = NULL;
 	struct options options;
+	struct config config;
 	int status;
 
 	log_init("oc-spool");
@@ -208,10 +217,18 @@ main(int argc, char **argv)
 	if (argc < action->least || (action->most >= 0 && argc > action->most))
 		usage_error("%s: wrong number of arguments", action->name);
 	signal(SIGPIPE, SIG_IGN);
+	config_load(&config, NULL);
+	redis_setup(&config, action->patience, REDIS_TAKE);
 	secret_scrub_environment();
+	if (action->run == run_put)
+		label_setup(&config);
+	options.config = &config;
 	if (argc != 0)
 		queue = queue_open(argv[0]);
 	status = action->run(queue, &options, argc - 1, argv + 1);
 	queue_free(queue);
+	label_close();
+	redis_close();
+	config_free(&config);
 	return status;
 }

@@ -1,19 +1,14 @@
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
-#include <fcntl.h>
 #include <unistd.h>
-#include "clock.h"
+#include "drain.h"
 #include "handout.h"
-#include "json.h"
 #include "lineup.h"
 #include "log.h"
 #include "take.h"
-#include "turn.h"
 #include "watch.h"
 #include "xalloc.h"
 
@@ -26,12 +21,10 @@ struct take {
 	struct queue *queue;
 	struct lineup *lineup;
 	struct watch *watch;
-	int signals;
+	struct drain drain;
 	char **unread; /* names of new/ in the order of arrival */
 	size_t unread_count, unread_at, unread_capacity;
-	bool draining, refused;
-	int64_t drain_until;
-	int drain_ms;
+	bool refused;
 };
 
 /* ---- what is there */
@@ -149,26 +142,6 @@ on_left(void *arg, const char *name)
 
 /* ---- handing out */
 
-/*
- * A turn is written when its move is safe: after a crash of the machine it
- * must be known that it had been begun.
- */
-static void
-write_out(struct take *take, struct handout *handout)
-{
-	bool told = false;
-
-	while (handout->count != 0 && !queue_sync(take->queue, QUEUE_DIR_CUR)) {
-		if (!told)
-			log_error("queue %s: cannot sync: %s; trying again",
-			    queue_name(take->queue), strerror(errno));
-		told = true;
-		poll(NULL, 0, TRY_AGAIN_MS);
-	}
-	for (size_t i = 0; i < handout->count; i++)
-		turn_write(handout->turn[i]);
-}
-
 static void
 hand_out(struct take *take)
 {
@@ -182,59 +155,24 @@ hand_out(struct take *take)
 				  "again",
 			    queue_name(take->queue), strerror(errno));
 		take->refused = !ok;
-		write_out(take, &handout);
+		handout_write(take->queue, &handout);
 	} while (!take->refused && handout.count == HANDOUT_MAX);
 }
 
 /* ---- the loop */
 
-/*
- * No new turns; what is out is finished by others, and then we end.  Told
- * twice, we end at once.
- */
-static void
-drain(struct take *take)
-{
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	if (take->draining)
-		take->drain_until = 0;
-	if (take->draining)
-		return;
-	take->draining = true;
-	take->drain_until = clock_mono_ms() + take->drain_ms;
-	/* those behind us end after their last turn */
-	if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
-		fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
-	close(null);
-}
-
-static int
-shorter(int timeout, int64_t until)
-{
-	int64_t left = until - clock_mono_ms();
-
-	if (left < 0)
-		left = 0;
-	return left < timeout ? (int)left : timeout;
-}
-
 static void
 wait_for_more(struct take *take)
 {
-	static const int reader_gone = POLLERR | POLLHUP | POLLNVAL;
 	const struct watcher watcher = {
 	    .came = on_came, .left = on_left, .arg = take};
 	struct pollfd p[] = {
 	    {.fd = watch_fd(take->watch), .events = POLLIN},
-	    {.fd = take->signals, .events = POLLIN},
+	    {.fd = take->drain.signals, .events = POLLIN},
 	    {.fd = STDOUT_FILENO, .events = 0},
 	};
-	struct signalfd_siginfo info;
-	int timeout = watch_timeout(take->watch);
+	int timeout = drain_timeout(&take->drain, watch_timeout(take->watch));
 
-	if (take->draining)
-		timeout = shorter(timeout, take->drain_until);
 	if (take->unread_count != 0)
 		timeout = 0;
 	else if (take->refused && timeout > TRY_AGAIN_MS)
@@ -243,26 +181,7 @@ wait_for_more(struct take *take)
 		fatal(EX_OSERR, "poll: %s", strerror(errno));
 	if (!watch_read(take->watch, &watcher))
 		look(take);
-	if (read(take->signals, &info, sizeof info) == sizeof info)
-		drain(take);
-	else if (!take->draining && (p[2].revents & reader_gone) != 0)
-		fatal(EX_UNAVAILABLE,
-		    "standard output: the reader is gone; the next program "
-		    "of the pipe ended");
-}
-
-static int
-open_signals(void)
-{
-	sigset_t set;
-	int fd;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
-	    (fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
-		fatal(EX_OSERR, "signalfd: %s", strerror(errno));
-	return fd;
+	drain_check(&take->drain, p[2].revents);
 }
 
 static bool
@@ -277,9 +196,9 @@ adopt(void *arg, const char *name)
 static bool
 is_finished(const struct take *take, bool until_empty)
 {
-	if (take->draining)
+	if (take->drain.begun)
 		return lineup_count_out(take->lineup) == 0 ||
-		       clock_mono_ms() >= take->drain_until;
+		       drain_is_over(&take->drain);
 	return until_empty && take->unread_count == 0 &&
 	       lineup_count(take->lineup) == 0;
 }
@@ -287,7 +206,7 @@ is_finished(const struct take *take, bool until_empty)
 int
 take_run(struct queue *queue, const struct take_options *options)
 {
-	struct take take = {.queue = queue, .drain_ms = options->drain_ms};
+	struct take take = {.queue = queue};
 	int lock = queue_lock_take(queue);
 
 	if (lock < 0)
@@ -295,14 +214,14 @@ take_run(struct queue *queue, const struct take_options *options)
 		    "queue %s: another 'oc-spool take' hands it out; one at a "
 		    "time can",
 		    queue_name(queue));
-	take.signals = open_signals();
+	drain_open(&take.drain, options->drain_ms);
 	take.lineup = lineup_new(options->in_flight);
 	take.watch = watch_open(queue, options->poll_ms);
 	queue_each(queue, QUEUE_DIR_CUR, adopt, &take);
 	look(&take);
 	for (;;) {
 		read_some(&take);
-		if (!take.draining)
+		if (!take.drain.begun)
 			hand_out(&take);
 		if (is_finished(&take, options->until_empty))
 			break;
@@ -317,7 +236,7 @@ take_run(struct queue *queue, const struct take_options *options)
 	free(take.unread);
 	watch_free(take.watch);
 	lineup_free(take.lineup);
-	close(take.signals);
+	drain_close(&take.drain);
 	close(lock);
 	return EX_OK;
 }

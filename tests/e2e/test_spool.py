@@ -25,6 +25,11 @@ class QueueCase(support.TestCase):
         path = self.dir(directory, queue)
         return sorted(os.listdir(path)) if path.exists() else []
 
+    def line(self, directory, index=0, queue=None):
+        """The bytes of a turn in the queue."""
+        return (self.dir(directory, queue) /
+                self.names(directory, queue)[index]).read_bytes()
+
     def put(self, records, queue=None):
         return self.place.run(["oc-spool", "put", queue or self.queue],
                               records)
@@ -79,8 +84,7 @@ class Put(QueueCase):
 
     def test_completes_a_turn(self):
         ids = self.put_ids({"text": "hi"})
-        record = json.loads(
-            (self.dir("new") / self.names("new")[0]).read_text())
+        record = json.loads(self.line("new"))
         self.assertEqual(record["id"], ids[0])
         self.assertEqual((record["session"], record["channel"],
                           record["type"]), ("local", "stdout", "turn"))
@@ -89,8 +93,7 @@ class Put(QueueCase):
         line = (b'{"type":"turn", "id":"x","session":"s","channel":"c",'
                 b'"text":"\\u00e9 1.0","n":1.50}\n')
         self.put_ids(line)
-        self.assertEqual(
-            (self.dir("new") / self.names("new")[0]).read_bytes(), line)
+        self.assertEqual(self.line("new"), line)
 
     def test_same_id_is_put_once(self):
         self.assertEqual(self.put_ids([self.turn("a"), self.turn("a")]),
@@ -163,8 +166,7 @@ class Put(QueueCase):
 
     def test_turn_of_wrong_types_gets_a_reply(self):
         self.put_ids({"id": "a", "text": 5, "media": "x", "to": {"chat": "1"}})
-        record = json.loads(
-            (self.dir("new") / self.names("new")[0]).read_text())
+        record = json.loads(self.line("new"))
         self.assertIn("reply", record)
         self.assertEqual(record["to"], {"chat": "1"})
         self.assertEqual(record["error"]["class"], "bad_turn")
@@ -335,6 +337,7 @@ class Take(QueueCase):
         again = take.read()
         self.assertEqual(again.pop("attempt"), 2)
         first.pop("attempt")
+        self.assertNotEqual(again.pop("lease", 1), first.pop("lease", 2))
         self.assertEqual(again, first)
         self.assertTrue(take.silent(0.2))
         self.finish("b", "a")
@@ -358,8 +361,7 @@ class Take(QueueCase):
         self.assertEqual(self.all_states(), {"a": ["dead"], "b": ["done"]})
         notice = self.names("new", "out/telegram")
         self.assertEqual(len(notice), 1)
-        record = json.loads(
-            (self.dir("new", "out/telegram") / notice[0]).read_text())
+        record = json.loads(self.line("new", 0, "out/telegram"))
         self.assertRegex(record["id"], "^a.given-up-")
         self.assertEqual(record["to"], {"chat": "7"})
         self.assertIn("put it aside", record["reply"]["text"])
