@@ -313,6 +313,7 @@ config_check_rules(const struct config *config, struct buf *problems)
 {
 	static const char *const mapping[] = {
 	    "when", "message", "session", "id"};
+	jv cookies = config_get(config, "browser.cookies_when");
 	bool ok = check_rules(config, "routes", "when", problems);
 
 	ok &= check_rules(config, "tools.exec.allow", NULL, problems);
@@ -320,5 +321,9 @@ config_check_rules(const struct config *config, struct buf *problems)
 		ok &=
 		    check_rules(config, "hooks.mappings", mapping[i], problems);
 	ok &= check_rules(config, "tools.exec.deny", NULL, problems);
+	if (json_is_string(cookies))
+		ok &= check_rule(config, "browser.cookies_when",
+		    json_as_string(cookies, ""), problems);
+	jv_free(cookies);
 	return ok;
 }

@@ -57,7 +57,7 @@ static const struct schema_key key[] = {
 
 /* what the agent may do */
 {"workspace", SCHEMA_PATH, DEFAULT(TEXT("~/.openclaw/workspace"))},
-{"tools.stages", SCHEMA_LIST, DEFAULT("[" TEXT("oc-exec-tool") "]")},
+{"tools.stages", SCHEMA_LIST, DEFAULT("[" TEXT("oc-exec-tool") "," TEXT("oc-cdp") "]")},
 {"tools.stages[]", SCHEMA_PROGRAM, GIVEN},
 {"tools.parallel", SCHEMA_INT, DEFAULT("16"), RANGE(1, 1024)},
 {"tools.exec.policy", SCHEMA_WORD, DEFAULT(TEXT("runbook")),
@@ -82,6 +82,21 @@ static const struct schema_key key[] = {
 {"tools.fetch.allow[]", SCHEMA_HOST, GIVEN},
 {"tools.fetch.timeout_s", SCHEMA_INT, DEFAULT("30"), RANGE(1, 600)},
 {"tools.fetch.bytes", SCHEMA_INT, DEFAULT("5242880"), RANGE(1024, ANY_MAX)},
+
+/* the browser */
+{"browser.url", SCHEMA_URL, DEFAULT("null")},
+{"browser.command", SCHEMA_LIST, DEFAULT("null")},
+{"browser.command[]", SCHEMA_STRING, GIVEN},
+{"browser.timeout_s", SCHEMA_INT, DEFAULT("30"), RANGE(1, 600)},
+{"browser.keep", SCHEMA_WORD, DEFAULT(TEXT("turn")), .words = "turn|session"},
+{"browser.idle_s", SCHEMA_INT, DEFAULT("300"), RANGE(1, DAY_S)},
+{"browser.sessions", SCHEMA_INT, DEFAULT("8"), RANGE(1, 100)},
+{"browser.cookies", SCHEMA_PATH, DEFAULT("null")},
+{"browser.cookies_domains", SCHEMA_LIST, DEFAULT("null")},
+{"browser.cookies_domains[]", SCHEMA_STRING, GIVEN},
+{"browser.cookies_when", SCHEMA_RULE, DEFAULT("null")},
+{"browser.download_bytes", SCHEMA_INT, DEFAULT("52428800"), RANGE(0, ANY_MAX)},
+{"browser.download_dir", SCHEMA_PATH, DEFAULT("null")},
 
 /* how long and how much */
 {"limits.turn_s", SCHEMA_INT, DEFAULT("600"), RANGE(1, DAY_S)},

@@ -289,11 +289,41 @@ turn_tool_step(const char *call, bool ok, const char *output)
 	return json_set_string(step, "output", output);
 }
 
+/* The files in the steps of tools that are to go to the person. */
+static jv
+media_to_send(jv ref_turn)
+{
+	jv steps = json_get(ref_turn, "steps"), list = json_array();
+
+	for (int i = 0, n = json_length(steps); i < n; i++) {
+		jv step = json_at(steps, i), media = json_get(step, "media");
+
+		for (int k = 0, m = json_length(media); k < m; k++) {
+			jv one = json_at(media, k);
+
+			if (json_get_bool(one, "send", false))
+				list = json_append(
+				    list, json_delete(json_copy(one), "send"));
+			jv_free(one);
+		}
+		jv_free(media);
+		jv_free(step);
+	}
+	jv_free(steps);
+	return list;
+}
+
 jv
 turn_reply(jv own_turn, const char *text)
 {
-	return json_set(
-	    own_turn, "reply", json_set_string(json_object(), "text", text));
+	jv reply = json_set_string(json_object(), "text", text);
+	jv media = media_to_send(own_turn);
+
+	if (json_length(media) > 0)
+		reply = json_set(reply, "media", media);
+	else
+		jv_free(media);
+	return json_set(own_turn, "reply", reply);
 }
 
 jv

@@ -66,7 +66,10 @@ jv turn_add_taint(jv own_turn, const char *taint);
  */
 jv turn_tool_step(const char *call, bool ok, const char *output);
 
-/* Sets the reply's text (repaired to UTF-8). */
+/*
+ * Sets the reply: its text (repaired to UTF-8), and the files of tool steps
+ * that bear `send`.
+ */
 jv turn_reply(jv own_turn, const char *text);
 /*
  * Ends a turn that cannot be served: `error` = {"class","message"} and, if

@@ -20,6 +20,7 @@ struct websocket {
 	wslay_frame_context_ptr frames;
 	enum websocket_side side;
 	size_t message_max;
+	bool cut_long;
 	const uint8_t *input; /* the rest of what is being fed */
 	size_t input_length;
 	struct buf output;
@@ -104,6 +105,12 @@ void
 websocket_set_max(struct websocket *websocket, size_t message_max)
 {
 	websocket->message_max = message_max;
+}
+
+void
+websocket_cut_long(struct websocket *websocket)
+{
+	websocket->cut_long = true;
 }
 
 struct buf *
@@ -259,7 +266,10 @@ take_message(struct websocket *websocket)
 	websocket->message_opcode = NO_MESSAGE;
 	if (websocket->close_sent)
 		; /* nobody answers any more */
-	else if (!binary && !utf8_valid(buf_string(message), message->length))
+	else if (!binary &&
+		 !(websocket->cut_long &&
+		     message->length == websocket->message_max) &&
+		 !utf8_valid(buf_string(message), message->length))
 		refuse(websocket, WEBSOCKET_BAD_TEXT, "not UTF-8");
 	else
 		websocket->on_message(websocket->arg, buf_string(message),
@@ -292,7 +302,7 @@ begin_frame(struct websocket *websocket, const struct wslay_frame_iocb *frame)
 		refuse(websocket, WEBSOCKET_PROTOCOL, wrong);
 		return false;
 	}
-	if (!control &&
+	if (!control && !websocket->cut_long &&
 	    (websocket->message.length > websocket->message_max ||
 		frame->payload_length >
 		    websocket->message_max - websocket->message.length)) {
@@ -306,6 +316,18 @@ begin_frame(struct websocket *websocket, const struct wslay_frame_iocb *frame)
 	return true;
 }
 
+/* What is beyond the limit is dropped where long messages are cut. */
+static void
+add_to_message(struct websocket *websocket, const void *data, size_t length)
+{
+	size_t room = websocket->message_max > websocket->message.length
+			  ? websocket->message_max - websocket->message.length
+			  : 0;
+
+	buf_add(&websocket->message, data,
+	    websocket->cut_long && length > room ? room : length);
+}
+
 static void
 take_frame(struct websocket *websocket, const struct wslay_frame_iocb *frame)
 {
@@ -313,8 +335,10 @@ take_frame(struct websocket *websocket, const struct wslay_frame_iocb *frame)
 
 	if (!websocket->in_frame && !begin_frame(websocket, frame))
 		return;
-	buf_add(control ? &websocket->control : &websocket->message,
-	    frame->data, frame->data_length);
+	if (control)
+		buf_add(&websocket->control, frame->data, frame->data_length);
+	else
+		add_to_message(websocket, frame->data, frame->data_length);
 	websocket->frame_left -= frame->data_length;
 	if (websocket->frame_left > 0)
 		return;

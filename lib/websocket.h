@@ -42,6 +42,12 @@ struct websocket;
 struct websocket *websocket_new(enum websocket_side side, size_t message_max);
 void websocket_free(struct websocket *websocket); /* NULL is fine */
 void websocket_set_max(struct websocket *websocket, size_t message_max);
+/*
+ * Longer messages do not end the connection: their first `message_max` bytes
+ * come (a text may end inside of a character), and the rest is dropped on the
+ * way.
+ */
+void websocket_cut_long(struct websocket *websocket);
 
 /*
  * Takes what came from the peer, in pieces of any size, and calls `message`

@@ -252,8 +252,10 @@ command_doctor(int argc, char **argv)
 		doctor_check_secrets(&doctor, &config);
 		doctor_check_workspace(&doctor, &config);
 		doctor_check_programs(&doctor, &config);
-		if (!offline)
+		if (!offline) {
 			doctor_check_reach(&doctor, &config);
+			doctor_check_browser(&doctor, &config);
+		}
 		check_gateway(&doctor, &config);
 		config_free(&config);
 	}

@@ -30,6 +30,11 @@ void doctor_check_secrets(struct doctor *doctor, const struct config *config);
 void doctor_check_workspace(struct doctor *doctor, const struct config *config);
 void doctor_check_programs(struct doctor *doctor, const struct config *config);
 
+/* ---- doctor_browser.c */
+
+/* Whether the browser of the configuration answers, or can be started. */
+void doctor_check_browser(struct doctor *doctor, const struct config *config);
+
 /* ---- doctor_reach.c */
 
 /* Connects to each model provider and to Telegram, and says nothing there. */

@@ -33,6 +33,7 @@ STAGES = [
     Stage("oc-loop", ["--", ANSWER]),
     Stage("oc-plan"),
     Stage("oc-exec-tool"),
+    Stage("oc-cdp"),
     Stage("oc-send", ["-c", "stdout"], FINISHED, configured=False,
           filters=False, served=b"Hello."),
     Stage("oc-spool", ["put", "in"], configured=False, filters=False,

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-#include "../../../bin/oc-exec-tool/args.h"
+#include "args.h"
 #include "json.h"
 
 static const struct arg known[] = {

@@ -1,17 +1,18 @@
-#ifndef OC_EXEC_ARGS_H
-#define OC_EXEC_ARGS_H
+#ifndef OC_ARGS_H
+#define OC_ARGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <jv.h>
 #include "buf.h"
 
-/* What a tool takes. */
+/* What a tool takes, and what a model gave it. */
 enum arg_kind {
 	ARG_STRING, /* without NUL and not empty */
 	ARG_TEXT,   /* any string */
 	ARG_INT,    /* a whole number from least to most */
-	ARG_ANY,    /* the tool checks it */
+	ARG_BOOL,
+	ARG_ANY, /* the tool checks it */
 };
 
 struct arg {

@@ -49,12 +49,22 @@ check_int(const struct arg *arg, jv ref, struct buf *problem)
 }
 
 static bool
+check_bool(const struct arg *arg, jv ref, struct buf *problem)
+{
+	if (json_is_bool(ref))
+		return true;
+	buf_printf(problem, "%s must be true or false", arg->name);
+	return false;
+}
+
+static bool
 check_value(const struct arg *arg, jv ref, struct buf *problem)
 {
 	switch (arg->kind) {
 	case ARG_STRING:
 	case ARG_TEXT: return check_string(arg, ref, problem);
 	case ARG_INT: return check_int(arg, ref, problem);
+	case ARG_BOOL: return check_bool(arg, ref, problem);
 	case ARG_ANY: return true;
 	}
 	return false;
