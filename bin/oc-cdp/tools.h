@@ -26,7 +26,7 @@ bool tool_permits(
 	"{\"type\":\"object\",\"properties\":{" properties \
 	"},\"required\":[" required "]}"
 
-/* In tool_open.c, tool_read.c, tool_act.c and tool_file.c. */
+/* In tool_open.c, tool_read.c, tool_act.c, tool_wait.c and tool_file.c. */
 extern const struct tool tool_open, tool_back, tool_tabs, tool_close;
 extern const struct tool tool_snapshot, tool_text, tool_evaluate;
 extern const struct tool tool_click, tool_type, tool_select, tool_press,
