@@ -11,6 +11,8 @@
 #include "clock.h"
 #include "io.h"
 #include "json.h"
+#include "queue_files.h"
+#include "redis.h"
 #include "state.h"
 #include "survey.h"
 #include "xalloc.h"
@@ -53,8 +55,8 @@ lock_path(const char *role)
 	return state_path("run/%s.lock", role);
 }
 
-bool
-survey_role_runs(const char *role)
+static bool
+runs_here(const char *role)
 {
 	char *path = lock_path(role);
 	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
@@ -68,6 +70,25 @@ survey_role_runs(const char *role)
 	}
 	free(path);
 	return held;
+}
+
+/* Whether a node anywhere takes from the queue. */
+static bool
+any_node_takes(void)
+{
+	struct queue *queue = queue_open("in");
+	bool taken = queue_is_taken(queue);
+
+	queue_free(queue);
+	return taken;
+}
+
+bool
+survey_role_runs(const char *role)
+{
+	return runs_here(role) ||
+	       (redis_is_used() && strcmp(role, "node") == 0 &&
+		   any_node_takes());
 }
 
 static char *
@@ -91,7 +112,7 @@ survey_role_pid(const char *role)
 	struct buf command = {0};
 	int pid = 0;
 
-	if (survey_role_runs(role) && sscanf(holder, "process %d", &pid) == 1) {
+	if (runs_here(role) && sscanf(holder, "process %d", &pid) == 1) {
 		path = xasprintf("/proc/%d/cmdline", pid);
 		/* the number may be that of another container's process */
 		if (!io_read_file(AT_FDCWD, path, FILE_MAX, &command) ||
@@ -165,20 +186,45 @@ survey_provision(void)
 /* ---- queues */
 
 static int64_t
+arrival_ms(const char *name)
+{
+	return (int64_t)(strtoull(name, NULL, 10) / ARRIVAL_PER_MS);
+}
+
+static int64_t
+count_shared(const char *queue, const char *directory, int64_t *oldest_ms)
+{
+	char *key = xasprintf("oc:%s:%s", queue, directory);
+	redisReply *first = redis_command("ZRANGE", key, "0", "0");
+	redisReply *all = redis_command("ZCARD", key);
+	int64_t count = reply_int(all, 0);
+
+	if (count != 0)
+		*oldest_ms = arrival_ms(reply_text(reply_at(first, 0), "0"));
+	freeReplyObject(all);
+	freeReplyObject(first);
+	free(key);
+	return count;
+}
+
+static int64_t
 count_files(const char *queue, const char *directory, int64_t *oldest_ms)
 {
-	char *path = state_path("%s/%s", queue, directory);
-	DIR *dir = path != NULL ? opendir(path) : NULL;
+	char *path;
 	struct dirent *entry;
 	int64_t count = 0;
+	DIR *dir;
 
+	if (redis_is_used())
+		return count_shared(queue, directory, oldest_ms);
+	path = state_path("%s/%s", queue, directory);
+	dir = path != NULL ? opendir(path) : NULL;
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		int64_t at;
 
 		if (strspn(entry->d_name, "0123456789") != ARRIVAL_DIGITS)
 			continue;
-		at = (int64_t)(strtoull(entry->d_name, NULL, 10) /
-			       ARRIVAL_PER_MS);
+		at = arrival_ms(entry->d_name);
 		if (count++ == 0 || at < *oldest_ms)
 			*oldest_ms = at;
 	}
@@ -206,23 +252,15 @@ survey_queue(const char *queue)
 jv
 survey_queues(void)
 {
-	jv all = json_set(json_object(), "in", survey_queue("in"));
-	char *path = state_path("out");
-	DIR *dir = path != NULL ? opendir(path) : NULL;
-	struct dirent *entry;
+	jv all = json_object();
+	size_t count;
+	char **names = queue_names(&count);
 
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		char *queue;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		queue = xasprintf("out/%s", entry->d_name);
-		all = json_set(all, queue, survey_queue(queue));
-		free(queue);
+	for (size_t i = 0; i < count; i++) {
+		all = json_set(all, names[i], survey_queue(names[i]));
+		free(names[i]);
 	}
-	if (dir != NULL)
-		closedir(dir);
-	free(path);
+	free(names);
 	return all;
 }
 

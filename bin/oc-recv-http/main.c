@@ -25,6 +25,7 @@
 #include "log.h"
 #include "openai.h"
 #include "probes.h"
+#include "redis.h"
 #include "secret.h"
 #include "server.h"
 #include "state.h"
@@ -422,6 +423,7 @@ main(int argc, char **argv)
 	place = find_place(&options, &config);
 	auth = auth_take(place.open);
 	handlers.intake = intake_new(&config);
+	redis_setup(&config, REDIS_WAITS, REDIS_TAKE);
 	secret_scrub_environment();
 	check_place(&place, auth);
 	child_find_siblings();
@@ -444,6 +446,7 @@ main(int argc, char **argv)
 
 	event_base_free(base);
 	auth_free(auth);
+	redis_close();
 	config_free(&config);
 	return EX_OK;
 }

@@ -11,6 +11,7 @@
 #include "json.h"
 #include "log.h"
 #include "queue.h"
+#include "redis.h"
 #include "record.h"
 #include "replies.h"
 #include "xalloc.h"
@@ -83,12 +84,14 @@ start(struct replies *replies)
 
 	if (pipe2(out, O_CLOEXEC) != 0)
 		fatal(EX_OSERR, "pipe: %s", strerror(errno));
+	redis_lend_password(true);
 	/* a group of its own: a Ctrl-C must not end it before us */
 	replies->pid = child_start(&(struct child_spec){.argv = argv,
 	    .in = -1,
 	    .out = out[1],
 	    .err = STDERR_FILENO,
 	    .own_group = true});
+	redis_lend_password(false);
 	if (replies->pid < 0)
 		fatal(EX_UNAVAILABLE, "oc-spool: %s", strerror(errno));
 	close(out[1]);

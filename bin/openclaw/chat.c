@@ -110,8 +110,7 @@ look_at(void *arg, const char *file_name)
 
 	if (!queue_file_parse(&file, file_name))
 		return true;
-	if (!io_read_file(chat->out->fd[QUEUE_DIR_NEW], file_name,
-		RECORD_LINE_MAX, &line))
+	if (!queue_read(chat->out, QUEUE_DIR_NEW, file_name, &line))
 		return true;
 	turn = json_parse(line.data, line.length, NULL);
 	if (json_is_valid(turn) && is_ours(chat, turn))
@@ -146,13 +145,17 @@ wait_for_reply(struct chat *chat, struct progress *progress)
 	while (!chat->answered && !lines_interrupted) {
 		int64_t now = clock_mono_ms();
 
-		if (poll(&p, 1, chat->show_progress ? SHOW_MS : LOOK_MS) > 0)
+		if (poll(&p, 1,
+			chat->show_progress || chat->out->shared ? SHOW_MS
+								 : LOOK_MS) > 0)
 			while (read(chat->notify, events, sizeof events) > 0)
 				look_at_ms = 0;
 		if (now >= look_at_ms) {
 			check_gateway(chat);
 			queue_each(chat->out, QUEUE_DIR_NEW, look_at, chat);
-			look_at_ms = now + LOOK_MS;
+			/* nobody tells of what is in Redis */
+			look_at_ms =
+			    now + (chat->out->shared ? SHOW_MS : LOOK_MS);
 		}
 		if (chat->show_progress && !chat->answered)
 			progress_show(progress);
@@ -318,6 +321,7 @@ command_chat(int argc, char **argv)
 	}
 	for (int i = optind; i < argc; i++)
 		buf_printf(&text, "%s%s", i == optind ? "" : " ", argv[i]);
+	command_find_state();
 	lines_catch_signals();
 	open_chat(&chat);
 	if (text.length != 0)

@@ -26,6 +26,12 @@ int command_send(int argc, char **argv);
 int command_sessions(int argc, char **argv);
 int command_usage(int argc, char **argv);
 
+/*
+ * Says where the state is, by the configuration, to a command that looks at
+ * it; called once.
+ */
+void command_find_state(void);
+
 /* Becomes the program oc-NAME, NAME being argv[0].  Returns without one. */
 void command_program(char **argv);
 

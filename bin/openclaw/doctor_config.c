@@ -8,6 +8,7 @@
 #include "doctor.h"
 #include "io.h"
 #include "json.h"
+#include "redis.h"
 #include "runbook.h"
 #include "xalloc.h"
 
@@ -19,6 +20,28 @@ enum {
 };
 
 /* ---- the configuration */
+
+/* What the rest is looked at in; without it the directories are. */
+static void
+check_redis(struct doctor *doctor, const struct config *config)
+{
+	redisContext *context;
+
+	redis_setup(config, REDIS_FAILS, REDIS_LEND);
+	if (!redis_is_used())
+		return;
+	context = redis_connect_again();
+	if (context != NULL) {
+		redisFree(context);
+		doctor_note(
+		    doctor, DOCTOR_OK, "queue", "%s answers", redis_name());
+		return;
+	}
+	doctor_note(doctor, DOCTOR_ERROR, "queue",
+	    "%s cannot be reached; nothing is taken in or answered until it is",
+	    redis_name());
+	redis_close();
+}
 
 /* A wrong configuration ends whoever loads it, so a child does first. */
 bool
@@ -49,6 +72,7 @@ doctor_check_config(
 		config_load(config, file);
 		doctor_note(doctor, DOCTOR_OK, "configuration", "%s",
 		    config->path != NULL ? config->path : "built-in defaults");
+		check_redis(doctor, config);
 	} else {
 		doctor_note(doctor, DOCTOR_ERROR, "configuration", "%s",
 		    said.length != 0 ? buf_string(&said) : "cannot be checked");

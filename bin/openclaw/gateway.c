@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "json.h"
 #include "log.h"
+#include "redis.h"
 #include "survey.h"
 #include "xalloc.h"
 
@@ -188,6 +189,7 @@ status(const char *config_file, bool json)
 	int wrong;
 
 	config_load(&config, config_file);
+	redis_setup(&config, REDIS_FAILS, REDIS_LEND);
 	survey = survey_all(config_bool(&config, "channels.telegram.enabled"));
 	problems = json_get(survey, "problems");
 	wrong = json_length(problems);

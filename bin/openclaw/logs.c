@@ -14,6 +14,7 @@
 #include "json.h"
 #include "log.h"
 #include "logs.h"
+#include "shared.h"
 #include "state.h"
 #include "xalloc.h"
 
@@ -55,7 +56,8 @@ print_help(void)
 static struct logs_source *
 source_open(const char *path, const char *name)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = redis_is_used() ? shared_open(path)
+				 : open(path, O_RDONLY | O_CLOEXEC);
 	struct logs_source *source;
 
 	if (fd < 0)
@@ -154,11 +156,16 @@ add_running(struct logs *logs, const char *name)
 static void
 look_at_running(struct logs *logs)
 {
-	char *path = state_path("turns");
-	DIR *dir = path != NULL ? opendir(path) : NULL;
-	struct dirent *entry;
 	struct logs_source **link = &logs->sources;
+	struct dirent *entry;
+	char *path;
+	DIR *dir;
 
+	/* in Redis they are shown when they are finished */
+	if (redis_is_used())
+		return;
+	path = state_path("turns");
+	dir = path != NULL ? opendir(path) : NULL;
 	watch(logs, path, IN_CREATE | IN_MOVED_TO);
 	while (dir != NULL && (entry = readdir(dir)) != NULL)
 		if (entry->d_name[0] != '.')
@@ -190,6 +197,57 @@ struct archive {
 	size_t count;
 };
 
+/* Takes one in, unless it was shown. */
+static void
+add_finished(struct logs *logs, struct archive *archive, const char *folder,
+    const char *file, const struct timespec *at)
+{
+	size_t length = strlen(file), end = sizeof suffix - 1;
+	struct finished one = {.at = *at};
+
+	if (length <= end || strcmp(file + length - end, suffix) != 0)
+		return;
+	one.name = xstrndup(file, length - end);
+	if (json_has(logs->seen, one.name)) {
+		free(one.name);
+		return;
+	}
+	one.path = xasprintf("%s/%s", folder, file);
+	archive->turn =
+	    xreallocarray(archive->turn, archive->count + 1, sizeof one);
+	archive->turn[archive->count++] = one;
+}
+
+static void
+add_shared_day(struct logs *logs, struct archive *archive, const char *day)
+{
+	char *folder = xasprintf("archive/%s", day);
+	redisReply *reply = shared_list(folder);
+
+	for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
+		int64_t ms = reply_int(reply_at(reply, i + 1), 0);
+		struct timespec at = {
+		    .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+		add_finished(logs, archive, folder,
+		    reply_text(reply_at(reply, i), ""), &at);
+	}
+	freeReplyObject(reply);
+	free(folder);
+}
+
+static void
+add_shared(struct logs *logs, struct archive *archive, bool all)
+{
+	redisReply *days = shared_list("archive");
+	size_t n = reply_count(days);
+
+	for (size_t i = all || n < 4 ? 0 : n - 4; i + 1 < n; i += 2)
+		add_shared_day(
+		    logs, archive, reply_text(reply_at(days, i), ""));
+	freeReplyObject(days);
+}
+
 static void
 add_day(struct logs *logs, struct archive *archive, const char *day)
 {
@@ -199,24 +257,11 @@ add_day(struct logs *logs, struct archive *archive, const char *day)
 
 	watch(logs, path, IN_MOVED_TO | IN_CREATE);
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		size_t length = strlen(entry->d_name), end = sizeof suffix - 1;
-		struct finished one;
 		struct stat st;
 
-		if (length <= end ||
-		    strcmp(entry->d_name + length - end, suffix) != 0 ||
-		    fstatat(dirfd(dir), entry->d_name, &st, 0) != 0)
-			continue;
-		one.name = xstrndup(entry->d_name, length - end);
-		if (json_has(logs->seen, one.name)) {
-			free(one.name);
-			continue;
-		}
-		one.path = xasprintf("%s/%s", path, entry->d_name);
-		one.at = st.st_mtim;
-		archive->turn = xreallocarray(
-		    archive->turn, archive->count + 1, sizeof one);
-		archive->turn[archive->count++] = one;
+		if (fstatat(dirfd(dir), entry->d_name, &st, 0) == 0)
+			add_finished(
+			    logs, archive, path, entry->d_name, &st.st_mtim);
 	}
 	if (dir != NULL)
 		closedir(dir);
@@ -241,8 +286,12 @@ look_at_archive(struct logs *logs, size_t most)
 	char *path = state_path("archive");
 	struct dirent **days = NULL;
 	struct archive archive = {0};
-	int count = scandir(path, &days, NULL, alphasort);
+	int count = 0;
 
+	if (redis_is_used())
+		add_shared(logs, &archive, most > TURNS);
+	else
+		count = scandir(path, &days, NULL, alphasort);
 	watch(logs, path, IN_CREATE);
 	/* the last two: what ends at midnight is in one of them */
 	for (int i = 0; i < count; i++) {
@@ -321,6 +370,7 @@ command_logs(int argc, char **argv)
 	if (state_directory() == NULL)
 		fatal(EX_CONFIG, "neither OC_STATE nor HOME is set");
 	logs.live = go_on;
+	command_find_state();
 	if (go_on) {
 		lines_catch_signals();
 		logs.notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);

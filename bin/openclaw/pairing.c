@@ -120,6 +120,7 @@ command_pairing(int argc, char **argv)
 	channel = count > 1 ? argv[1] : "telegram";
 	if (strcmp(channel, "telegram") != 0)
 		usage_error("%s: only telegram knows pairing", channel);
+	command_find_state();
 	if (strcmp(verb, "list") == 0 && count <= 2)
 		result = list(channel, json);
 	else if (strcmp(verb, "approve") == 0 && count == 3)

@@ -7,7 +7,18 @@
 #include "child.h"
 #include "commands.h"
 #include "log.h"
+#include "redis.h"
 #include "xalloc.h"
+
+void
+command_find_state(void)
+{
+	struct config config;
+
+	config_load(&config, NULL);
+	redis_setup(&config, REDIS_FAILS, REDIS_LEND);
+	config_free(&config);
+}
 
 void
 command_program(char **argv)

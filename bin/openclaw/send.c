@@ -135,6 +135,7 @@ command_send(int argc, char **argv)
 	}
 	parse_options(argc, argv, &message);
 	check(&message);
+	command_find_state();
 	turn = make_record(&message);
 	put(&message, turn);
 	if (message.json) {

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -169,6 +170,143 @@ class TwoNodes(RedisCase):
         self.assertLessEqual(len(cut_off), 8)
         self.assertEqual(
             self.place.run(["oc-spool", "ls", "-j"]).records[0]["running"], 0)
+
+
+class Fencing(RedisCase):
+    """A node that is declared dead, and lives."""
+    seconds = "0.5"
+
+    def signal(self, stage, number, *names):
+        """To all that runs there, or to those of this name."""
+        for pid in [stage.pid, *support.descendants(stage.pid)]:
+            try:
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                if not names or name in names:
+                    os.kill(pid, number)
+            except (OSError, ProcessLookupError):
+                pass
+
+    def taken_over(self, first):
+        """Pauses the first node until another has finished the turn."""
+        self.signal(first, signal.SIGSTOP)
+        self.addCleanup(self.signal, first, signal.SIGCONT)
+        self.node(self.another())
+        reply = self.wait_replies(["a"])["a"]
+        before = self.transcript("s1")
+        self.signal(first, signal.SIGCONT)
+        first.wait_stderr("another")
+        # what it does now is refused
+        self.put(self.turn("b", "s1", "note two"))
+        self.wait_replies(["b"])
+        self.assertEqual(self.transcript("s1")[:len(before)], before)
+        turns = [e["turn"] for e in self.transcript("s1")
+                 if e["role"] == "user"]
+        self.assertEqual(turns, ["a", "b"])
+        return reply
+
+    def test_before_its_call(self):
+        first = self.node(self.place)
+        support.wait_for(lambda: "oc-exec-tool" in {
+            Path(f"/proc/{p}/comm").read_text().strip()
+            for p in support.descendants(first.pid)
+            if Path(f"/proc/{p}").exists()})
+        self.signal(first, signal.SIGSTOP, "oc-exec-tool")
+        self.put(self.turn("a", "s1", "note one"))
+        support.wait_for(lambda: "note" in (self.redis.command(
+            "GET", "oc:f:turns/a/journal.ndjson") or "")
+            and '"calls"' in self.redis.command(
+                "GET", "oc:f:turns/a/journal.ndjson"))
+        self.assertIn("noted one", self.taken_over(first))
+        self.assertEqual(self.runs(), {"one": 1, "two": 1})
+
+    def test_in_the_middle_of_its_call(self):
+        first = self.node(self.place)
+        self.put(self.turn("a", "s1", "note one"))
+        support.wait_for(self.runs)
+        self.assertNotIn("noted one\n", self.taken_over(first))
+        self.assertEqual(self.runs(), {"one": 1, "two": 1})
+
+
+class Labels(RedisCase):
+    def test_only_who_has_the_label_takes_it(self):
+        config = json.loads(Path(self.place.env["OC_CONFIG"]).read_text())
+        config["labels"] = [{"name": "gpu",
+                             "when": '.text | contains("big")'}]
+        self.place.config(config)
+        self.put(self.turn("a", "s1", "big"), self.turn("b", "s2", "small"),
+                 self.turn("c", "s3", "small", label="gpu"))
+        plain = self.place.start(["oc-spool", "take", "in"])
+        self.assertEqual(plain.read()["id"], "b")
+        self.assertTrue(plain.silent(0.3))
+        gpu = self.another(labels=["gpu"], only=True)
+        take = gpu.start(["oc-spool", "take", "in"])
+        self.assertEqual([take.read()["id"], take.read()["id"]], ["a", "c"])
+        self.put(self.turn("d", "s4", "small"))
+        self.assertEqual(plain.read()["id"], "d")
+        self.assertTrue(take.silent(0.3))
+
+
+class Outage(RedisCase):
+    def put_hundred(self, between):
+        """One line at a time, as a receiver does; the answered ids."""
+        put = self.place.start(["oc-spool", "put", "in"])
+        ids = [f"t{i}" for i in range(100)]
+        for i, id in enumerate(ids):
+            if i == 30:
+                between()
+            put.send(self.turn(id, f"s{i}", f"note w{i}"))
+            self.assertEqual(put.read_line(), id.encode())
+        self.assert_status(put.wait(), 0)
+        return ids
+
+    def restart(self):
+        self.redis.kill()
+        threading.Timer(1, self.redis.start).start()
+
+    def test_killed_in_the_middle_of_a_hundred(self):
+        nodes = [self.node(self.place), self.node(self.another())]
+        ids = self.put_hundred(self.restart)
+        replies = self.wait_replies(ids, 90)
+        self.assertEqual(len(replies), 100)
+        self.assertEqual(set(self.runs().values()), {1})
+        self.assertEqual(len(self.runs()), 100)
+        for node in nodes:
+            self.assertIn("is back", node.stderr())
+            self.assertNotIn("taken it over", node.stderr())
+
+    def test_refused_password_ends_the_chains(self):
+        node = self.node(self.place)
+        self.redis.kill()
+        self.redis.password = "new"
+        self.redis.start()
+        node.wait_stderr("the password is wrong or missing")
+
+
+class Front(RedisCase):
+    def test_what_people_see_is_the_same_everywhere(self):
+        self.node(self.place)
+        other = self.another()
+        result = other.run(["openclaw", "chat", "-w", "20", "note hi"])
+        self.assert_status(result, 0)
+        self.assertIn(b"noted hi", result.out)
+        rows = other.run(["oc-session", "ls", "-j"]).records
+        self.assertEqual([r["file"] for r in rows], ["terminal"])
+        usage = other.run(["oc-session", "usage", "-j"]).records
+        self.assertGreater(usage[0]["calls"], 0)
+        self.assertIn(b"noted hi", other.run(["openclaw", "logs"]).out)
+        status = other.run(["openclaw", "gateway", "status", "--json"])
+        self.assertEqual(status.records[0]["queues"]["in"]["running"], 0)
+        self.assertIn(b"answers", other.run(["openclaw", "doctor"]).out)
+
+    def test_pairing_is_shared(self):
+        self.redis.command("SET", "oc:f:senders.json", json.dumps(
+            {"telegram": {"waiting": {"43": {
+                "name": "Bob", "at": int(time.time() * 1000),
+                "code": "ABCDEFGH"}}}}))
+        self.assert_status(self.place.run(
+            ["openclaw", "pairing", "approve", "telegram", "abcdefgh"]), 0)
+        self.assertIn('"approved":{"43"',
+                      self.redis.command("GET", "oc:f:senders.json"))
 
 
 if __name__ == "__main__":
