@@ -98,8 +98,8 @@ def check_probes(container):
         path = at(probe, "httpGet.path")
         if path is not None and "http" in ports and \
                 path not in PROBE_PATHS[kind]:
-            yield kind, (f"{path}: openclaw answers that with 404; "
-                         f"it is {sorted(PROBE_PATHS[kind])[-1]}")
+            yield kind, (f"{path} tells nothing about it; "
+                         f"its path is {sorted(PROBE_PATHS[kind])[-1]}")
     if len(probes) > 1 and "readinessProbe" in probes and probes.get(
             "livenessProbe", {}).get("httpGet") == at(
             probes, "readinessProbe.httpGet", {}):

@@ -148,6 +148,10 @@ class Engine:
         """Builds k8s/Dockerfile and returns the image's name."""
         name = f"localhost/openclaw:{sources_hash()}"
         if not self.has(name):
+            old = self.podman("images", "-q", "localhost/openclaw").split()
+            if old:
+                self.try_podman("rmi", "-f", *old)
+            self.try_podman("image", "prune", "-f")
             self.podman(
                 "build", "--isolation", "chroot", "--network", "host",
                 "--build-arg", "REVISION=test", "--jobs", "2",
@@ -160,14 +164,17 @@ class Engine:
         program = "/usr/lib/chromium/chromium"
         if not os.path.exists(program):
             raise Unable("there is no chromium")
-        if self.has(name):
-            return
         listing = FOLDER / "browser.list"
-        listing.write_text("".join(
-            f.lstrip("/") + "\n" for f in sorted(browser_files(program))))
+        files = "".join(
+            f.lstrip("/") + "\n" for f in sorted(browser_files(program)))
+        if listing.exists() and listing.read_text() == files and \
+                self.has(name):
+            return
+        listing.write_text(files)
         self.import_tree(
             ["-C", "/", "-ch", "--files-from", str(listing)], name,
-            f'ENTRYPOINT ["{program}","--headless"]', "USER 1000:1000")
+            f'ENTRYPOINT ["{program}","--headless"]', "USER 1000:1000",
+            "ENV PATH=/usr/bin:/bin")
 
     def make_all(self, browser):
         """Both images, side by side; the name of ours."""
@@ -213,7 +220,8 @@ def browser_files(program):
     found |= {f for pattern in ("nss/*.so", "libsoftokn3*", "libfreebl*",
                                 "libnss*.so*")
               for f in glob.glob(f"{libraries}/{pattern}")}
-    found |= {f for f in (program, "/etc/fonts", "/usr/share/fonts",
+    # wget is what the probe of the sidecar runs
+    found |= {f for f in (program, "/usr/bin/wget", "/etc/fonts", "/usr/share/fonts",
                           "/usr/share/fontconfig", "/etc/nsswitch.conf",
                           "/etc/ssl/certs/ca-certificates.crt")
               if os.path.exists(f)}

@@ -262,11 +262,13 @@ class World:
                 "logs", "--tail", "30", self.container(one)).stderr
             for one in ([name] if name else NAMES))
 
-    def requested(self, name):
+    def rendered(self, name):
+        """The container as the overlay has it."""
         owner = next(o for o in self.objects if o["kind"] == "StatefulSet")
-        container = next(
-            c for c in owner["spec"]["template"]["spec"]["containers"]
-            if c["name"] == name)
-        text = container["resources"]["requests"]["memory"]
+        return next(c for c in owner["spec"]["template"]["spec"]["containers"]
+                    if c["name"] == name)
+
+    def requested(self, name):
+        text = self.rendered(name)["resources"]["requests"]["memory"]
         assert text.endswith("Mi")
         return int(text[:-2]) << 20

@@ -87,6 +87,13 @@ class Overlays(Case):
             "terminationGracePeriodSecond: there is no such field; did you "
             "mean terminationGracePeriodSeconds?", result.out.decode())
 
+    def test_wrong_usage(self):
+        self.assert_status(self.place.run([K8S / "check", "--nix"]), 64)
+        self.assert_status(self.place.run([K8S / "check", "-h"]), 0)
+        result = self.place.run([K8S / "check", "-k", "no-kubectl"])
+        self.assert_status(result, 1)
+        self.assertIn(b"there is no no-kubectl", result.out)
+
     def test_what_cannot_be_rendered_is_told(self):
         folder = self.place.folder / "broken"
         folder.mkdir()
@@ -306,7 +313,7 @@ class Faults(Case):
         objects = self.overlay()
         gateway = self.container(objects, "gateway")
         gateway["livenessProbe"]["httpGet"]["path"] = "/"
-        self.assert_found(objects, "answers that with 404")
+        self.assert_found(objects, "tells nothing about it")
         gateway["livenessProbe"]["httpGet"]["path"] = "/readyz"
         self.assert_found(objects, "is the readiness probe")
         gateway["livenessProbe"]["httpGet"]["port"] = "web"

@@ -5,6 +5,8 @@ import shutil
 import signal
 import sys
 import unittest
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import support
@@ -284,6 +286,35 @@ class Pod(unittest.TestCase):
             "node", "curl", "-sS",
             f"http://127.0.0.1:{self.world.port_of(9222)}/json/version")
         self.assertIn("webSocketDebuggerUrl", json.loads(out))
+        probe = self.world.rendered("chrome")["livenessProbe"]["exec"]
+        self.world.exec("chrome", *(word.replace(
+            "9222", str(self.world.port_of(9222)))
+            for word in probe["command"]))
+
+    def test_the_probes_answer(self):
+        container = self.world.rendered("gateway")
+        for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
+            path = container[kind]["httpGet"]["path"]
+            with self.subTest(path):
+                support.wait_for(lambda: self.get(path) == 200, what=path)
+        self.assertEqual(self.get("/nothing"), 404)
+
+    def test_the_api_wants_its_token(self):
+        token = self.world.secrets["openclaw-gateway-token"]["token"]
+        self.assertEqual(self.get("/v1/models"), 401)
+        self.assertEqual(self.get("/v1/models", token), 200)
+
+    def get(self, path, token=None):
+        """The status that the gateway answers with."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.world.port_of(18789)}{path}")
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
 
     def test_measures(self):
         note(f"ready after {self.world.ready_s:.1f} s")
