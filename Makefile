@@ -100,10 +100,13 @@ $(B)/bin/$(1): $$(patsubst %.c,$(B)/obj/%.o,$$(wildcard bin/$(1)/*.c)) $(B)/lib/
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$p)))
 
+# A script's other parts go in where it says "---- parts".
 define script
-$(B)/bin/$(1): bin/$(1)/$(1).sh
+$(B)/bin/$(1): bin/$(1)/$(1).sh $$(filter-out bin/$(1)/$(1).sh,$$(wildcard bin/$(1)/*.sh))
 	@mkdir -p $$(@D)
-	install -m 755 $$< $$@
+	@rm -f $$@
+	cat $$(wordlist 2,99,$$^) /dev/null | sed '/^# ---- parts/r /dev/stdin' $$< >$$@
+	chmod 755 $$@
 endef
 $(foreach p,$(SCRIPTS),$(eval $(call script,$p)))
 
@@ -172,12 +175,12 @@ chaos: all
 	OC_BUILD=$(B) tests/chaos/run -s $(CHAOS_SECONDS) --tmpfs $(if $(filter 0,$(shell id -u)),4,0)
 
 SOURCES  = $(wildcard lib/*.[ch] bin/*/*.[ch] tests/unit/*.c tests/unit/*/*.c tests/fuzz/*.c tests/fuzz/*/*.c tests/bench/*.[ch] tests/chaos/*.c)
-lint:
+lint: $(SCRIPTS:%=$(B)/bin/%)
 	@clang-format --dry-run -Werror $(SOURCES)
 	cppcheck -q --enable=warning,portability,performance --error-exitcode=1 \
 		--inline-suppr --suppressions-list=tests/cppcheck.supp \
 		--std=c11 -D_GNU_SOURCE -DOC_VERSION='""' -Ilib lib bin
-	shellcheck $(wildcard .ci/run bin/*/*.sh tests/fuzz/run share/first-run share/examples/*.sh share/examples/hooks/*.sh \
+	shellcheck $(SCRIPTS:%=$(B)/bin/%) $(wildcard .ci/run tests/fuzz/run share/first-run share/examples/*.sh share/examples/hooks/*.sh \
 		k8s/seal k8s/image/install k8s/image/prepare k8s/image/finish k8s/options/jobs/*.sh)
 	mandoc -Tlint -W warning $(MANUALS)
 tidy:
