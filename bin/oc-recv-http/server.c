@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <event2/buffer.h>
@@ -241,6 +242,17 @@ server_counts(const struct server *server)
 
 /* ---- connections */
 
+/* Its request is there, and was only not read yet: it came in this moment. */
+static bool
+is_unread(const struct conn *conn)
+{
+	int bytes = 0;
+
+	return conn->phase == CONN_IDLE &&
+	       ioctl(bufferevent_getfd(conn->bev), FIONREAD, &bytes) == 0 &&
+	       bytes > 0;
+}
+
 /* Closes the connection that has been waiting longest for a whole request. */
 static bool
 make_room(struct server *server)
@@ -250,6 +262,8 @@ make_room(struct server *server)
 	TAILQ_FOREACH (conn, &server->conns, entry) {
 		if (conn->phase != CONN_IDLE && conn->phase != CONN_HEAD &&
 		    conn->phase != CONN_BODY && conn->phase != CONN_LINGER)
+			continue;
+		if (is_unread(conn))
 			continue;
 		conn_free(conn);
 		return true;

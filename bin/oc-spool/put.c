@@ -163,6 +163,7 @@ static void
 batch_put(struct queue *queue, struct batch *batch)
 {
 	size_t done = 0;
+	struct pollfd reader = {.fd = STDOUT_FILENO};
 	int pause = RETRY_FIRST_MS;
 	bool told = false;
 
@@ -180,7 +181,9 @@ batch_put(struct queue *queue, struct batch *batch)
 				  "accepted until it can",
 			    queue_name(queue), strerror(saved));
 		told = true;
-		poll(NULL, 0, pause);
+		/* nobody waits any more: then neither do we */
+		poll(&reader, 1, pause);
+		io_check_stdout(reader.revents);
 		pause = pause * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : pause * 2;
 	}
 	if (told)

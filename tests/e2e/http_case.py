@@ -50,12 +50,17 @@ class ApiCase(gateway.GatewayCase):
         self.read_port(stage)
         return stage
 
-    def serve(self, *options, **env):
-        """The HTTP stage alone."""
+    def serve(self, *options, program=("oc-spool", "put", "in"), **env):
+        """The HTTP stage alone.  It ends by itself, and what it runs."""
         stage = self.place.start(
-            ["oc-recv-http", *options, "--", "oc-spool", "put", "in"], **env)
+            ["oc-recv-http", "-d", "0", *options, "--", *program], **env)
+        self.addCleanup(self.end_stage, stage)
         self.read_port(stage)
         return stage
+
+    def end_stage(self, stage):
+        if stage.process.poll() is None:
+            self.assert_status(self.end(stage), 0)
 
     def read_port(self, stage):
         stage.wait_stderr("listens on ")
