@@ -43,9 +43,9 @@ request_free(struct request *request)
 	free(request);
 }
 
-/* It is answered: the connection goes on without it. */
+/* Its connection goes on without it. */
 static void
-finish(struct request *request)
+leave(struct request *request)
 {
 	struct conn *conn = request->conn;
 
@@ -53,6 +53,15 @@ finish(struct request *request)
 	    request->handled && request->route != NULL && request->route->work;
 	conn->request = NULL;
 	request_free(request);
+}
+
+/* It is answered. */
+static void
+finish(struct request *request)
+{
+	struct conn *conn = request->conn;
+
+	leave(request);
 	conn_answered(conn);
 	server_check_drained(conn->server);
 }
@@ -74,9 +83,8 @@ request_take(struct request *request)
 	bufferevent_setwatermark(bev, EV_READ, 0, 0);
 	bufferevent_set_timeouts(bev, NULL, NULL);
 	conn->bev = NULL;
-	conn->request = NULL;
 	conn->server->taken++;
-	request_free(request);
+	leave(request);
 	conn_cut(conn);
 	return bev;
 }

@@ -82,6 +82,8 @@ list_commands(struct ws_conn *conn, const char *id, jv ref_params)
 	    {COMMAND_MODEL, "Which model answers, or choose one.", true},
 	    {COMMAND_USAGE, "Tokens and cost of today.", false},
 	    {COMMAND_COMPACT, "Shorten what is remembered.", false},
+	    {COMMAND_APPROVE, "Permit a command that waits for you.", true},
+	    {COMMAND_DENY, "Refuse it.", true},
 	    {COMMAND_WHOAMI, "How the gateway knows you.", false},
 	};
 	jv commands = json_array();

@@ -2,18 +2,14 @@
 #include <string.h>
 #include <event2/event.h>
 #include "clock.h"
+#include "finished.h"
 #include "json.h"
-#include "log.h"
 #include "server.h"
 #include "submit.h"
+#include "upstream.h"
 #include "wait.h"
 #include "ws_run.h"
-#include "ws_transcript.h"
 #include "xalloc.h"
-
-enum {
-	SPENT_BYTES = 256 * 1024, /* of the transcript, for what it cost */
-};
 
 static void
 run_free(struct ws_run *run)
@@ -126,8 +122,8 @@ ws_run_status(const struct ws_run *run)
 
 /* ---- answers */
 
-void
-ws_run_accepted(struct ws_run *run)
+static void
+confirm(struct ws_run *run)
 {
 	jv payload = json_set_string(json_object(), "runId", run->id);
 
@@ -160,13 +156,31 @@ ws_run_answer(struct ws_run *run, struct ws_conn *conn, const char *id)
 		    json_copy(run->result));
 }
 
+/* {"input","output","cacheRead","total","cost"} of a turn's usage. */
+static jv
+make_usage(jv ref_usage)
+{
+	int64_t input = json_get_int(ref_usage, "input", 0);
+	int64_t output = json_get_int(ref_usage, "output", 0);
+	jv usage = json_set_int(json_object(), "input", input), cost;
+
+	usage = json_set_int(usage, "output", output);
+	usage = json_set_int(
+	    usage, "cacheRead", json_get_int(ref_usage, "cached", 0));
+	usage = json_set_int(usage, "total", input + output);
+	cost = json_get(ref_usage, "cost");
+	if (!json_is_number(cost)) {
+		jv_free(cost);
+		return usage;
+	}
+	return json_set(usage, "cost", json_set(json_object(), "total", cost));
+}
+
 /* {"durationMs","aborted","agentMeta":{sessionId,provider,model,usage}} */
 static jv
-make_meta(struct ws_run *run)
+make_meta(struct ws_run *run, jv ref_usage)
 {
-	jv lines = ws_transcript_tail(run->session, SPENT_BYTES);
-	jv spent = ws_transcript_spent(lines, run->turn);
-	const char *model = json_get_string(spent, "model", "");
+	const char *model = json_get_string(ref_usage, "model", "");
 	size_t provider = strcspn(model, "/");
 	char session_id[WS_SESSION_ID_SIZE];
 	jv agent, meta;
@@ -178,13 +192,11 @@ make_meta(struct ws_run *run)
 		    agent, "provider", json_string_sized(model, provider));
 		agent = json_set_string(agent, "model",
 		    model + provider + (model[provider] != '\0'));
-		agent = json_set(agent, "usage", json_get(spent, "usage"));
+		agent = json_set(agent, "usage", make_usage(ref_usage));
 	}
 	meta = json_set_int(
 	    json_object(), "durationMs", run->ended - run->started);
 	meta = json_set_bool(meta, "aborted", run->state == WS_RUN_ABORTED);
-	jv_free(spent);
-	jv_free(lines);
 	return json_set(meta, "agentMeta", agent);
 }
 
@@ -210,8 +222,10 @@ make_payloads(jv ref_reply, const char *text)
 }
 
 static jv
-make_result(struct ws_run *run, jv ref_reply, const char *text)
+make_result(struct ws_run *run, jv ref_turn, const char *text)
 {
+	jv reply = json_get(ref_turn, "reply");
+	jv usage = json_get(ref_turn, "usage");
 	jv result = json_set_string(json_object(), "runId", run->id), inner;
 	const char *summary = run->state == WS_RUN_OK ? "completed"
 			      : run->state == WS_RUN_TIMEOUT
@@ -220,9 +234,10 @@ make_result(struct ws_run *run, jv ref_reply, const char *text)
 
 	result = json_set_string(result, "status", ws_run_status(run));
 	result = json_set_string(result, "summary", summary);
-	inner =
-	    json_set(json_object(), "payloads", make_payloads(ref_reply, text));
-	inner = json_set(inner, "meta", make_meta(run));
+	inner = json_set(json_object(), "payloads", make_payloads(reply, text));
+	inner = json_set(inner, "meta", make_meta(run, usage));
+	jv_free(usage);
+	jv_free(reply);
 	return json_set(result, "result", inner);
 }
 
@@ -245,44 +260,67 @@ remember(struct ws_run *run)
 	run_free(oldest);
 }
 
+/* `ref_turn` as outbox.h leaves it; null when there is none. */
 static void
-finish(struct ws_run *run, enum ws_run_state state, jv ref_reply)
+finish(struct ws_run *run, enum ws_run_state state, jv ref_turn)
 {
-	const char *text =
-	    json_as_string(ref_reply, json_get_string(ref_reply, "text", ""));
+	jv reply;
+	const char *text = upstream_reply(ref_turn, &reply);
 
 	if (run->state == WS_RUN_PUTTING) {
 		submit_forget(run->ws->submit, run);
-		ws_run_accepted(run);
+		confirm(run);
 	}
+	wait_cancel(run->waiting);
+	run->waiting = NULL;
 	run->state = state;
 	run->ended = clock_now_ms();
-	run->result = make_result(run, ref_reply, text);
+	run->result = make_result(run, ref_turn, text);
 	evtimer_del(run->deadline);
 	ws_run_show_end(run, text);
 	if (run->starter != NULL && run->agent)
 		ws_run_answer(run, run->starter, run->request);
 	ws_run_tell_waiters(run);
 	remember(run);
+	jv_free(reply);
+}
+
+static void
+finish_with(struct ws_run *run, jv ref_turn)
+{
+	jv error = json_get(ref_turn, "error");
+	bool stopped =
+	    strcmp(json_get_string(error, "class", ""), "stopped") == 0;
+	struct upstream_error ignored;
+
+	finish(run,
+	    run->aborting || stopped             ? WS_RUN_ABORTED
+	    : upstream_error(ref_turn, &ignored) ? WS_RUN_ERROR
+						 : WS_RUN_OK,
+	    ref_turn);
+	jv_free(error);
 }
 
 static void
 on_reply(jv ref_turn, void *arg)
 {
 	struct ws_run *run = arg;
-	jv reply = json_get(ref_turn, "reply"),
-	   error = json_get(ref_turn, "error");
-	bool stopped =
-	    strcmp(json_get_string(error, "class", ""), "stopped") == 0;
 
 	run->waiting = NULL;
-	finish(run,
-	    run->aborting || stopped ? WS_RUN_ABORTED
-	    : json_is_null(error)    ? WS_RUN_OK
-				     : WS_RUN_ERROR,
-	    reply);
-	jv_free(error);
-	jv_free(reply);
+	finish_with(run, ref_turn);
+}
+
+void
+ws_run_put(struct ws_run *run)
+{
+	jv turn;
+
+	confirm(run);
+	/* the same key, from before we were started: no reply will come */
+	if (finished_find(run->turn, &turn)) {
+		finish_with(run, turn);
+		jv_free(turn);
+	}
 }
 
 static void
@@ -293,8 +331,6 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	submit_stop(run->ws->submit, run->session, run->turn);
-	wait_cancel(run->waiting);
-	run->waiting = NULL;
 	finish(run, WS_RUN_TIMEOUT, json_null());
 }
 

@@ -60,8 +60,8 @@ bool ws_run_is_over(const struct ws_run *run);
 const char *ws_run_status(const struct ws_run *run);
 /* The second answer of `agent`. */
 void ws_run_answer(struct ws_run *run, struct ws_conn *conn, const char *id);
-/* The first answer, once the turn is safe. */
-void ws_run_accepted(struct ws_run *run);
+/* Its turn is safe: the first answer. */
+void ws_run_put(struct ws_run *run);
 
 /* ---- ws_wait.c */
 /* Tells those who wait for it that it is over. */

@@ -86,7 +86,9 @@ make_session(
 	if (json_is_object(usage)) {
 		one = json_set(one, "inputTokens", json_get(usage, "input"));
 		one = json_set(one, "outputTokens", json_get(usage, "output"));
-		one = json_set(one, "totalTokens", json_get(usage, "total"));
+		one = json_set_int(one, "totalTokens",
+		    json_get_int(usage, "input", 0) +
+			json_get_int(usage, "output", 0));
 	} else {
 		one = json_set_int(one, "totalTokens",
 		    file.bytes / TRANSCRIPT_BYTES_PER_TOKEN);
@@ -102,7 +104,7 @@ jv
 ws_session(struct ws *ws, const char *session)
 {
 	jv lines = ws_transcript_tail(session, LAST_BYTES);
-	jv spent = ws_transcript_spent(lines, NULL);
+	jv spent = ws_transcript_spent(lines);
 
 	jv_free(lines);
 	return make_session(ws, session, ws_transcript_stat(session), spent);

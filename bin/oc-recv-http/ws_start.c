@@ -20,14 +20,16 @@ struct ask {
 static bool
 is_configured(const struct config *config, const char *model)
 {
-	size_t length = strcspn(model, "/");
-	char *name = xstrndup(model, length);
-	struct config_provider provider = {0};
-	bool is = model[length] == '/' && model[length + 1] != '\0' &&
-		  config_provider(config, name, &provider);
+	jv models = config_models(config);
+	bool is = false;
 
-	config_provider_free(&provider);
-	free(name);
+	for (int i = 0, n = json_length(models); !is && i < n; i++) {
+		jv one = json_at(models, i);
+
+		is = strcmp(json_as_string(one, ""), model) == 0;
+		jv_free(one);
+	}
+	jv_free(models);
 	return is;
 }
 
@@ -73,7 +75,7 @@ read_ask(struct ask *ask, const struct config *config, jv ref_params)
 	if (strlen(ask->message) > TURN_TEXT_MAX)
 		return "message is longer than 256 KiB";
 	if (ask->model != NULL && !is_configured(config, ask->model))
-		return "model is not PROVIDER/MODEL of a configured provider";
+		return "there is no such model in the configuration";
 	return read_session(ask, ref_params);
 }
 
@@ -91,13 +93,8 @@ make_turn(const struct ws_run *run, const struct ask *ask)
 	    turn, "to", json_set_string(json_object(), "request", run->turn));
 	from = json_set_string(json_object(), "id", "api");
 	turn = json_set(turn, "from", from);
-	if (ask->model != NULL) {
-		jv models = json_append_string(json_array(), ask->model);
-		jv route = json_set(json_object(), "models", models);
-
-		turn = json_set(
-		    turn, "route", json_set_string(route, "rule", "request"));
-	}
+	if (ask->model != NULL)
+		turn = json_set_string(turn, "model", ask->model);
 	return json_set_string(turn, "text", ask->message);
 }
 
@@ -107,7 +104,7 @@ on_put(bool safe, void *arg)
 	struct ws_run *run = arg;
 
 	if (safe) {
-		ws_run_accepted(run);
+		ws_run_put(run);
 		return;
 	}
 	if (run->starter != NULL)

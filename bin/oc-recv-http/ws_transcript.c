@@ -315,44 +315,25 @@ ws_transcript_messages(jv ref_lines, int most)
 
 /* ---- what it cost */
 
-static int64_t
-add(jv *own_sum, jv ref_usage, const char *from, const char *to)
-{
-	int64_t more = json_get_int(ref_usage, from, 0);
-
-	*own_sum =
-	    json_set_int(*own_sum, to, json_get_int(*own_sum, to, 0) + more);
-	return more;
-}
-
 jv
-ws_transcript_spent(jv ref_lines, const char *turn)
+ws_transcript_spent(jv ref_lines)
 {
-	jv usage = json_object(), spent = json_object();
-	int64_t total = 0;
-	bool any = false;
+	jv spent = json_object();
 
 	for (int i = json_length(ref_lines) - 1; i >= 0; i--) {
-		jv line = json_at(ref_lines, i), one = json_get(line, "usage");
-		const char *model = json_get_string(line, "model", NULL);
-		const char *of = json_get_string(line, "turn", "");
+		jv line = json_at(ref_lines, i);
+		jv model = json_get(line, "model");
+		bool last = json_is_string(model);
 
-		if (model != NULL &&
-		    (turn == NULL ? !any : strcmp(of, turn) == 0)) {
-			if (!any)
-				spent = json_set_string(spent, "model", model);
-			any = true;
-			total += add(&usage, one, "input", "input");
-			total += add(&usage, one, "output", "output");
-			(void)add(&usage, one, "cached", "cacheRead");
+		if (last) {
+			spent = json_set(spent, "model", json_copy(model));
+			spent =
+			    json_set(spent, "usage", json_get(line, "usage"));
 		}
-		jv_free(one);
+		jv_free(model);
 		jv_free(line);
+		if (last)
+			break;
 	}
-	if (!any) {
-		jv_free(usage);
-		return spent;
-	}
-	usage = json_set_int(usage, "total", total);
-	return json_set(spent, "usage", usage);
+	return spent;
 }

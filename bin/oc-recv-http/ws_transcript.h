@@ -32,10 +32,9 @@ jv ws_transcript_sessions(void);
 jv ws_transcript_messages(jv ref_lines, int most);
 
 /*
- * What the models were asked for in a turn: {"model","usage"}, usage being
- * {"input","output","cacheRead","total"} over all steps.  Without `turn`: the
- * last step of all.  Empty when no model took part.
+ * The last step of a model: {"model","usage"}, as in the transcript.  Empty
+ * when there is none.
  */
-jv ws_transcript_spent(jv ref_lines, const char *turn);
+jv ws_transcript_spent(jv ref_lines);
 
 #endif
