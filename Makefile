@@ -166,6 +166,7 @@ fuzz: fuzz-build
 bench: all benchers
 	tests/bench/run $(B)
 	tests/bench/gateway $(B)
+	tests/bench/browser $(B)
 
 # Rounds of misfortune, and an end at every system call of a turn's path.
 CHAOS_SECONDS = 3600

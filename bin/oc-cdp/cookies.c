@@ -5,7 +5,8 @@
 #include "json.h"
 #include "utf8.h"
 
-enum { FIELDS = 7 }; /* of a line of cookies.txt */
+enum { FIELDS = 7 };                      /* of a line of cookies.txt */
+#define EXPIRES_MAX INT64_C(100000000000) /* seconds: the year 5138 */
 
 static bool
 is_plain(const char *text, size_t most)
@@ -63,6 +64,8 @@ read_line(struct cookies *cookies, char *line)
 {
 	static const char http_only[] = "#HttpOnly_";
 	char *field[FIELDS], *at;
+	const char *error;
+	int64_t expires;
 	size_t count = 0;
 	bool subdomains;
 	jv cookie;
@@ -83,8 +86,9 @@ read_line(struct cookies *cookies, char *line)
 		cookies->refused++;
 		return;
 	}
-	cookie = make(field[5], field[6], field[0], field[2],
-	    strtod(field[4], NULL), strcasecmp(field[3], "TRUE") == 0);
+	expires = strtonum(field[4], 0, EXPIRES_MAX, &error);
+	cookie = make(field[5], field[6], field[0], field[2], (double)expires,
+	    strcasecmp(field[3], "TRUE") == 0);
 	subdomains = strcasecmp(field[1], "TRUE") == 0;
 	if (json_is_object(cookie) && subdomains && *field[0] != '.') {
 		struct buf dotted = {0};

@@ -3,6 +3,7 @@ import json
 import os
 import socket
 import time
+import unittest
 
 import cdp
 import support
@@ -199,3 +200,7 @@ class Cookies(cdp.TestCase):
         stage = self.start("nonsense\n")
         self.assertIn("Login", self.title(stage))
         stage.wait_stderr("holds no cookie")
+
+
+if __name__ == "__main__":
+    unittest.main()

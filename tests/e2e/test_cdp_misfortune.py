@@ -285,3 +285,7 @@ class Certificate(cdp.TestCase):
         result = self.by_hand("text", f"https://127.0.0.1:{site.port}/")
         self.assert_status(result, 69)
         self.assertIn("certificate", result.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -2,6 +2,7 @@
 import html
 import json
 import struct
+import unittest
 from pathlib import Path
 
 import cdp
@@ -258,3 +259,7 @@ class Hand(cdp.TestCase):
             self.assert_valid(record, "tool.json")
         self.place.config({})
         self.assertEqual(self.by_hand("-l").out, b"")
+
+
+if __name__ == "__main__":
+    unittest.main()

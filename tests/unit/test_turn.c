@@ -338,10 +338,31 @@ turn_whose_address_is_too_long_ends(void **state)
 	buf_free(&pad);
 }
 
+static void
+a_reply_has_the_files_that_are_to_be_sent(void **state)
+{
+	jv turn =
+	    turn_reply(parse("{\"steps\":[{\"role\":\"tool\",\"media\":["
+			     "{\"path\":\"/a\",\"send\":true},"
+			     "{\"path\":\"/b\"}]},{\"role\":\"assistant\"},"
+			     "{\"role\":\"tool\",\"media\":["
+			     "{\"path\":\"/c\",\"send\":true}]}]}"),
+		"done");
+
+	(void)state;
+	assert_json(json_get(turn, "reply"),
+	    "{\"text\":\"done\",\"media\":[{\"path\":\"/a\"},"
+	    "{\"path\":\"/c\"}]}");
+	jv_free(turn);
+	assert_json(turn_reply(parse("{\"steps\":7}"), "done"),
+	    "{\"steps\":7,\"reply\":{\"text\":\"done\"}}");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_reply_has_the_files_that_are_to_be_sent),
 	    cmocka_unit_test(completes_what_is_missing),
 	    cmocka_unit_test(keeps_what_is_there),
 	    cmocka_unit_test(types),

@@ -412,10 +412,44 @@ test_close_from_within(void **state)
 	buf_free(&in);
 }
 
+/* A server's frame, without a mask. */
+static void
+add_plain_frame(struct buf *out, int head, const char *data, size_t length)
+{
+	buf_add_byte(out, (char)head);
+	assert_true(length < 126);
+	buf_add_byte(out, (char)length);
+	buf_add(out, data, length);
+}
+
+static void
+test_long_messages_are_cut_where_asked_for(void **state)
+{
+	struct websocket *client = websocket_new(WEBSOCKET_CLIENT, 4);
+	struct buf input = {0}, seen = {0};
+
+	(void)state;
+	websocket_cut_long(client);
+	add_plain_frame(&input, 0x81, "123456789", 9);
+	add_plain_frame(&input, 0x81, "123\xc3\xa9", 5);
+	add_plain_frame(&input, 0x01, "12", 2);
+	add_plain_frame(&input, 0x80, "3456", 4);
+	add_plain_frame(&input, 0x81, "ab", 2);
+	for (size_t i = 0; i < input.length; i++)
+		assert_true(
+		    websocket_feed(client, input.data + i, 1, note, &seen));
+	assert_string_equal(
+	    buf_string(&seen), "text<1234>text<123\xc3>text<1234>text<ab>");
+	buf_free(&input);
+	buf_free(&seen);
+	websocket_free(client);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_long_messages_are_cut_where_asked_for),
 	    cmocka_unit_test(test_messages),
 	    cmocka_unit_test(test_fragments),
 	    cmocka_unit_test(test_wrong_fragments),

@@ -87,8 +87,9 @@ test_hostile(void **state)
 	assert_cookies("x.com\tFALSE\t/\tFALSE\t0\ta\tv\001\n"
 		       "x/y\tFALSE\t/\tFALSE\t0\ta\tv\n"
 		       "x.com\tFALSE\t/\tFALSE\tnonsense\ta\tv\n"
+		       "y.com\tFALSE\t/\tFALSE\t1e999\ta\tv\n"
 		       "\t\t\t\t\t\t\n",
-	    NULL, "a=v@x.com /;");
+	    NULL, "a=v@x.com /;a=v@y.com /;");
 }
 
 static void

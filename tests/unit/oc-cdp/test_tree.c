@@ -52,26 +52,34 @@ test_roles_names_and_references(void **state)
 	    "[" ROOT("\"2\",\"3\",\"4\",\"6\"") NODE("2", "1") ROLE("heading") NAME(
 		"A \\\"b\\\"") ",\"properties\":[{\"name\":\"level\",\"value\":"
 			       "{\"value\":2}}]}," NODE("3", "1") ROLE("textbo"
-								       "x") NAME(
-				   "Name") ",\"backendDOMNodeId\":9,\"value\":{"
-					   "\"value\":\"x\"},"
-					   "\"properties\":[{\"name\":"
-					   "\"required\",\"value\":"
-					   "{\"value\":true}}]}," NODE(
-					       "4", "1") ROLE("link")
-					       NAME("Home") ",\"backendDOMNodeI"
-							    "d\":11,"
-							    "\"childIds\":["
-							    "\"5\"]}," NODE(
-								"5", "4")
-								ROLE("StaticTex"
-								     "t") NAME("Home") "}," NODE(
-								    "6", "1")
-								    ROLE("gener"
-									 "ic") ",\"childIds\":[\"7\"]}," NODE(
-									"7",
-									"6")
-									ROLE("S"
+								       "x")
+				   NAME(
+				       "Name") ",\"backendDOMNodeId\":9,"
+					       "\"value\":{"
+					       "\"value\":\"x\"},"
+					       "\"properties\":[{\"name\":"
+					       "\"required\",\"value\":"
+					       "{\"value\":true}}]}," NODE(
+						   "4", "1") ROLE("link")
+						   NAME(
+						       "Home") ",\"backendDOMNo"
+							       "deI"
+							       "d\":11,"
+							       "\"childIds\":["
+							       "\"5\"]}," NODE("5", "4") ROLE(
+								   "StaticTex"
+								   "t") NAME("H"
+									     "o"
+									     "m"
+									     "e") "}," NODE("6",
+								   "1") ROLE("g"
+									     "e"
+									     "n"
+									     "e"
+									     "r"
+									     "i"
+									     "c") ",\"childIds\":[\"7\"]}," NODE("7",
+								   "6") ROLE("S"
 									     "t"
 									     "a"
 									     "t"
@@ -80,15 +88,17 @@ test_roles_names_and_references(void **state)
 									     "T"
 									     "e"
 									     "x"
-									     "t") NAME(
-									    " s"
-									    "om"
-									    "e "
-									    "\\"
-									    "n "
-									    "te"
-									    "xt"
-									    " ") "}]",
+									     "t")
+								   NAME(
+								       " s"
+								       "om"
+								       "e "
+								       "\\"
+								       "n "
+								       "te"
+								       "xt"
+								       " ") "}"
+									    "]",
 	    "- heading \"A 'b'\" level 2\n"
 	    "- textbox \"Name\" [e9] required value \"x\"\n"
 	    "- link \"Home\" [e11]\n"
