@@ -167,6 +167,7 @@ bench: all benchers
 	tests/bench/run $(B)
 	tests/bench/gateway $(B)
 	tests/bench/browser $(B)
+	tests/bench/redis $(B)
 
 # Rounds of misfortune, and an end at every system call of a turn's path.
 CHAOS_SECONDS = 3600

@@ -227,6 +227,67 @@ class Fencing(RedisCase):
         self.assertEqual(self.runs(), {"one": 1, "two": 1})
 
 
+class Lease(RedisCase):
+    """By hand: what was claimed by another is not ours, from then on."""
+
+    def setUp(self):
+        super().setUp()
+        self.put(self.turn("a", "s1", "note one"))
+        take = self.place.start(["oc-spool", "take", "in"])
+        self.ours = self.place.run(["oc-session", "open"],
+                                   take.read()).records[0]
+        self.ours["steps"] = [
+            {"role": "assistant", "text": "", "model": "local/runbook",
+             "calls": [{"id": "c1", "name": "exec",
+                        "args": {"command": "note one"}}]}]
+        take.kill()
+
+    def claim(self):
+        """Another node has it, and has not even begun it."""
+        take = self.another().start(["oc-spool", "take", "in"])
+        theirs = take.read()
+        self.assertEqual(theirs["attempt"], 2)
+        self.assertNotEqual(theirs["lease"], self.ours["lease"])
+        return theirs
+
+    def test_no_call_is_started(self):
+        self.claim()
+        result = self.place.run(["oc-exec-tool"], self.ours)
+        self.assertEqual(result.out, b"")
+        self.assertIn("another run has it", result.err)
+        self.assertEqual(self.runs(), {})
+        self.assertNotIn('"event":"call"', self.redis.command(
+            "GET", "oc:f:turns/a/journal.ndjson"))
+
+    def test_without_a_claim_it_is(self):
+        result = self.place.run(["oc-exec-tool"], self.ours)
+        self.assertEqual(len(result.records), 1)
+        self.assertEqual(self.runs(), {"one": 1})
+
+    def test_no_result_is_written(self):
+        theirs = self.claim()
+        self.ours["reply"] = {"text": "late"}
+        result = self.place.run(["oc-session", "close"], self.ours)
+        self.assert_status(result, 0)
+        self.assertIn("another", result.err)
+        self.assertEqual(self.replies(), {})
+        self.assertEqual(self.transcript("s1"), [])
+        # whoever has it ends it
+        opened = self.place.run(["oc-session", "open"], theirs).records[0]
+        opened["reply"] = {"text": "in time"}
+        self.assert_status(
+            self.place.run(["oc-session", "close"], opened), 0)
+        self.assertEqual(self.replies(), {"a": "in time"})
+
+    def test_a_turn_that_is_late_does_not_begin_again(self):
+        self.claim()
+        result = self.place.run(["oc-session", "open"], {
+            k: v for k, v in self.ours.items()
+            if k not in ("journal", "steps")})
+        self.assertEqual(result.out, b"")
+        self.assertIn("another node has taken it over", result.err)
+
+
 class Labels(RedisCase):
     def test_only_who_has_the_label_takes_it(self):
         config = json.loads(Path(self.place.env["OC_CONFIG"]).read_text())
