@@ -4,7 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import yaml
@@ -14,7 +16,7 @@ import support
 
 sys.path.append(str(support.SOURCE / "k8s"))
 from checking import render  # noqa: E402
-from fake.kubernetes import Kubernetes  # noqa: E402
+from fake.kubernetes import Kubernetes, kubectl_is_old  # noqa: E402
 from fake.model import ModelServer  # noqa: E402
 from fake.telegram import Telegram  # noqa: E402
 
@@ -50,6 +52,37 @@ def run(*argv, **keywords):
                    **keywords)
 
 
+class Pages(ThreadingHTTPServer):
+    """A page that builds itself; `cookies` has what each visitor showed."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Page)
+        self.cookies = []
+        self.host = f"127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+
+
+class Page(BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.server.cookies.append(self.headers.get("Cookie", ""))
+        body = (b"<title>News</title><p id=p></p><script>"
+                b"p.textContent = 'built by ' + 'a script'</script>")
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 class World:
     """Fakes, a remote repository, folders for volumes; then the pod."""
 
@@ -66,6 +99,8 @@ class World:
         self.telegram = Telegram()
         self.telegram.start()
         self.ends.append(self.telegram.stop)
+        self.pages = Pages()
+        self.ends.append(self.pages.stop)
         self.make_keys()
         self.secrets = self.make_secrets()
         self.model = ModelServer(
@@ -75,7 +110,8 @@ class World:
         self.cluster = Kubernetes(
             [o for o in self.objects if o["kind"] == "CronJob"],
             rules=role["rules"], token=self.secrets["kube-token"]["token"],
-            tls=(self.folder / "api.pem", self.folder / "api.key"))
+            tls=(self.folder / "api.pem", self.folder / "api.key"),
+            old=kubectl_is_old())
         self.cluster.__enter__()
         self.ends.append(lambda: self.cluster.__exit__())
         self.start_sshd()
@@ -161,9 +197,10 @@ class World:
         config["channels"]["telegram"].update(
             api_root=self.telegram.url, allow_from=["42"], poll_timeout_s=1)
         del config["provision"]["binaries"]
-        if "browser" in config:
-            config["browser"]["url"] = \
-                f"http://127.0.0.1:{self.port_of(9222)}"
+        config["browser"].update(
+            url=f"http://127.0.0.1:{self.port_of(9222)}",
+            cookies_domains=["127.0.0.1"])
+        config["tools"]["fetch"] = {"allow": [self.pages.host]}
 
     def make_pod(self):
         pod = containers.rendered_pod(

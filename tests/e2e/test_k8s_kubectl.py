@@ -1,7 +1,5 @@
 """Messages that end in kubectl, against an API server with the Role alone."""
-import re
 import shutil
-import subprocess
 import sys
 import unittest
 
@@ -21,14 +19,6 @@ BRIEF = ("kubectl create job --from=cronjob/morning-brief "
          "morning-brief-manual -n zinfra")
 
 
-def kubectl_is_old():
-    """Of before 1.21, when CronJobs were batch/v1beta1."""
-    done = subprocess.run(["kubectl", "version", "--client"],
-                          capture_output=True, text=True)
-    found = re.search(r'(?:v1\.|Minor:")(\d+)', done.stdout)
-    return bool(found) and int(found[1]) < 21
-
-
 class Cluster(gateway.GatewayCase):
     @classmethod
     def setUpClass(cls):
@@ -40,7 +30,7 @@ class Cluster(gateway.GatewayCase):
 
     def setUp(self):
         super().setUp()
-        from fake.kubernetes import Kubernetes
+        from fake.kubernetes import Kubernetes, kubectl_is_old
         role = next(o for o in self.objects if o["kind"] == "Role")
         self.cluster = self.enterContext(Kubernetes(
             [o for o in self.objects if o["kind"] == "CronJob"],

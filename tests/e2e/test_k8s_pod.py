@@ -167,12 +167,13 @@ class Pod(unittest.TestCase):
         self.wait_reply(answers[-1]["text"])
 
     def wait_reply(self, text):
-        # one message shows what goes on, and becomes the reply
+        # one message shows what goes on, and becomes the reply; with a file
+        # the reply may be its caption
+        sent = self.world.telegram.sent
         support.wait_for(
-            lambda: any(m["text"] == text for m in self.world.telegram.sent),
-            60, f"the reply {text!r}", lambda: "\n".join(
-                [*(m["text"] for m in self.world.telegram.sent),
-                 self.world.logs()]))
+            lambda: any(text in (m.get("text"), m.get("caption"))
+                        for m in sent), 60, f"the reply {text!r}",
+            lambda: f"{sent[-3:]}\n{self.world.logs()}")
 
     def calls(self, command):
         return {"calls": [{"name": "exec", "args": {"command": command}}]}
@@ -290,6 +291,52 @@ class Pod(unittest.TestCase):
         self.world.exec("chrome", *(word.replace(
             "9222", str(self.world.port_of(9222)))
             for word in probe["command"]))
+
+    def test_a_page_becomes_a_pdf(self):
+        world, url = self.world, f"http://{self.world.pages.host}/news"
+        self.ask("send me the news as a PDF",
+                 {"calls": [{"name": "browser_open", "args": {"url": url}},
+                            {"name": "browser_pdf",
+                             "args": {"name": "news", "send": True}}]},
+                 {"text": "Here it is."})
+        file = world.volumes / "state/workspace/browser/news.pdf"
+        self.assertTrue(file.exists(), self.last_result())
+        self.assertTrue(file.read_bytes().startswith(b"%PDF-"))
+        support.wait_for(lambda: any("document" in m for m
+                                     in world.telegram.sent), 60,
+                         "the PDF in the chat", world.logs)
+        self.assertIn("sid=ck-33e1", world.pages.cookies)
+
+    def test_the_job_that_makes_pdfs(self):
+        """The CronJob's script in our image, with the pod's browser."""
+        world = self.world
+        articles = world.volumes / "nfs-share/articles"
+        articles.mkdir()
+        (articles / "urls.txt").write_text(
+            f"http://{world.pages.host}/1\n# no page\n"
+            f"http://{world.pages.host}/2 read later\n")
+        os.chown(articles, 1000, 1000)
+        jobs = world.folder / "jobs"
+        jobs.mkdir()
+        for name, text in world.config_map("openclaw-jobs").items():
+            (jobs / name).write_text(text)
+        argv = ["run", "--rm", "--network", "host", "--read-only",
+                "--tmpfs", "/tmp", "--cap-drop", "all",
+                "-e", "OC_CONFIG=/etc/openclaw/config/openclaw.yaml",
+                "-e", "ARTICLES=/mnt/nfs_share/articles",
+                "-v", f"{world.volumes}/config:/etc/openclaw/config:ro",
+                "-v", f"{jobs}:/etc/openclaw/jobs:ro",
+                "-v", f"{world.volumes}/nfs-share:/mnt/nfs_share",
+                image, "sh", "/etc/openclaw/jobs/web-to-pdf.sh"]
+        self.assertEqual(len(engine.podman(*argv).splitlines()), 2)
+        files = sorted(articles.glob("*.pdf"))
+        self.assertEqual([f.read_bytes()[:5] for f in files], [b"%PDF-"] * 2)
+        self.assertEqual(engine.podman(*argv), "", "they are there already")
+        with (articles / "urls.txt").open("a") as file:
+            file.write("http://10.0.0.1/\n")
+        done = engine.try_podman(*argv)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("10.0.0.1", done.stderr)
 
     def test_the_probes_answer(self):
         container = self.world.rendered("gateway")

@@ -12,7 +12,9 @@ server of 1.20, which has CronJobs as batch/v1beta1; a kubectl of that time
 knows no other.  `calls` has every request: method, path, status.
 """
 import json
+import re
 import ssl
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +24,14 @@ from fake.kubernetes_wire import MAGIC, decode_job
 
 KINDS = {"pods": "Pod", "jobs": "Job", "cronjobs": "CronJob",
          "events": "Event", "secrets": "Secret"}
+
+
+def kubectl_is_old():
+    """Of before 1.21, when CronJobs were batch/v1beta1."""
+    done = subprocess.run(["kubectl", "version", "--client"],
+                          capture_output=True, text=True)
+    found = re.search(r'(?:v1\.|Minor:")(\d+)', done.stdout)
+    return bool(found) and int(found[1]) < 21
 
 
 class Refused(Exception):

@@ -4,23 +4,29 @@
 set -eu
 cd "$ARTICLES"
 
-failed=0
-while read -r url _; do
-	case $url in
-	http://* | https://*) ;;
-	*) continue ;;
-	esac
-	file=$(printf %s "$url" | sha256sum | cut -c 1-16).pdf
-	[ ! -s "$file" ] || continue
-	if oc-cdp pdf "$url" >"$file.new"; then
-		mv "$file.new" "$file"
+missing() {
+	while read -r url _; do
+		case $url in
+		http://* | https://*) ;;
+		*) continue ;;
+		esac
+		name=$(printf %s "$url" | sha256sum | cut -c 1-16)
+		[ -s "$name.pdf" ] ||
+			jq -nc --arg url "$url" --arg name "$name" '{url: $url, name: $name}'
+	done <urls.txt
+}
+
+# A file gets its name when it is whole.
+rm -rf .new
+mkdir .new
+missing | oc-cdp -j 4 -o .new pdf |
+	jq --unbuffered -r 'select(.ok) | "\(.name).pdf \(.url)"' |
+	while read -r file url; do
+		mv ".new/$file" "$file"
 		echo "$file $url"
-	else
-		rm -f "$file.new"
-		failed=$((failed + 1))
-	fi
-done <urls.txt
-[ "$failed" = 0 ] || {
-	echo "web-to-pdf: $failed pages failed, see above" >&2
+	done
+rmdir .new 2>/dev/null || rm -rf .new
+[ -z "$(missing)" ] || {
+	echo "web-to-pdf: some pages have no PDF yet; see above" >&2
 	exit 1
 }
