@@ -20,6 +20,7 @@
 #include "json.h"
 #include "log.h"
 #include "record.h"
+#include "redis.h"
 #include "secret.h"
 #include "settings.h"
 #include "stage.h"
@@ -109,6 +110,7 @@ main(int argc, char **argv)
 	/* what a browser that was killed leaves behind becomes ours */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	config_load(&config, path);
+	redis_setup(&config, REDIS_WAITS, REDIS_TAKE);
 	secret_scrub_environment();
 	settings_read(&settings, &config);
 	if (hand.tool != NULL)
@@ -119,6 +121,7 @@ main(int argc, char **argv)
 		serve(&settings,
 		    (size_t)config_int(&config, "limits.in_flight"), &status);
 	settings_free(&settings);
+	redis_close();
 	config_free(&config);
 	return status;
 }

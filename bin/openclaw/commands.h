@@ -19,6 +19,7 @@ int command_chat(int argc, char **argv);
 int command_config(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_gateway(int argc, char **argv);
+int command_node(int argc, char **argv);
 int command_logs(int argc, char **argv);
 int command_pairing(int argc, char **argv);
 int command_runbook(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct {
     {"doctor", "check everything, and say what to do", command_doctor},
     {"gateway", "run the gateway, see how it is, stop it", command_gateway},
     {"logs", "what turns did, and do (-f)", command_logs},
+    {"node", "run a node, which answers and holds no channel", command_node},
     {"pairing", "who asks to be let in; let them in", command_pairing},
     {"runbook", "what AGENTS.md permits the agent to run", command_runbook},
     {"send", "send a message by hand", command_send},

@@ -38,3 +38,23 @@ command_program(char **argv)
 	argv[0] = name;
 	free(program);
 }
+
+/* `node run OPTION...` is oc-gateway --role node OPTION... */
+int
+command_node(int argc, char **argv)
+{
+	char name[] = "gateway", option[] = "--role", role[] = "node";
+	char **args = xcalloc((size_t)argc + 3, sizeof *args);
+	int count = 0;
+
+	if (argc < 2 || strcmp(argv[1], "run") != 0)
+		usage_error("node run [OPTION...]? The options are those of "
+			    "oc-gateway(1)");
+	args[count++] = name;
+	args[count++] = option;
+	args[count++] = role;
+	for (int i = 2; i < argc; i++)
+		args[count++] = argv[i];
+	command_program(args);
+	fatal(EX_UNAVAILABLE, "oc-gateway is not installed");
+}

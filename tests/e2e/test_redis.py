@@ -1,6 +1,7 @@
 """A gateway and nodes that share their work through Redis."""
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -57,7 +58,7 @@ class RedisCase(support.TestCase):
         return place
 
     def node(self, place):
-        stage = place.start(["oc-gateway", "--role", "node"])
+        stage = place.start(["openclaw", "node", "run"])
         stage.wait_stderr("is up")
         return stage
 
@@ -341,6 +342,16 @@ class Outage(RedisCase):
         self.redis.password = "new"
         self.redis.start()
         node.wait_stderr("the password is wrong or missing")
+
+
+class Programs(unittest.TestCase):
+    def test_each_that_touches_the_state_asks_where_it_is(self):
+        touches = re.compile(r"\b(queue_open|journal_|transcript_|usage_open|"
+                             r"approval_|senders_|toolstage_)\w*\(")
+        for folder in (support.SOURCE / "bin").iterdir():
+            text = "".join(p.read_text() for p in folder.glob("*.c"))
+            if touches.search(text):
+                self.assertIn("redis_setup(", text, folder.name)
 
 
 class Front(RedisCase):
