@@ -124,7 +124,9 @@ class Put(without(
 
 
 class Take(without(
-        test_spool.Take, "test_looks_where_nobody_tells", "traced",
+        test_spool.Take,
+        "test_a_reply_that_is_given_up_has_a_notice_and_that_has_none",
+        "test_looks_where_nobody_tells", "traced",
         "test_without_inotify", "test_full_disk",
         "test_file_that_is_no_turn_is_put_aside")):
     def test_line_that_is_no_turn_is_put_aside(self):
