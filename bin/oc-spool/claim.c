@@ -200,7 +200,8 @@ claim_clear(struct claim *claim)
 
 static void
 add(struct claims *claims, const redisReply *ref_one,
-    void (*each)(void *arg, const char *file), void *arg)
+    void (*each)(void *arg, const char *file),
+    void (*lost)(void *arg, struct claim *claim, bool taken), void *arg)
 {
 	struct claim *claim = xcalloc(1, sizeof *claim), *old;
 
@@ -208,10 +209,10 @@ add(struct claims *claims, const redisReply *ref_one,
 		free(claim);
 		return;
 	}
-	/* its former lease ended, and we have it again */
+	/* what we had of it ended without our hearing of it */
 	old = RB_FIND(claim_tree, &claims->tree, claim);
 	if (old != NULL)
-		claims_drop(claims, old);
+		lost(arg, old, false);
 	RB_INSERT(claim_tree, &claims->tree, claim);
 	claims->sessions += !claim->urgent;
 	for (size_t part = CLAIM_OUT; part <= CLAIM_WAITING; part++) {
@@ -224,7 +225,8 @@ add(struct claims *claims, const redisReply *ref_one,
 
 void
 claims_get(struct claims *claims, enum claim_mode mode, size_t room,
-    void (*each)(void *arg, const char *file), void *arg)
+    void (*each)(void *arg, const char *file),
+    void (*lost)(void *arg, struct claim *claim, bool taken), void *arg)
 {
 	static const char *const name[] = {
 	    [CLAIM_OWN] = "own", [CLAIM_NEW] = "new", [CLAIM_IDLE] = "idle"};
@@ -240,7 +242,7 @@ claims_get(struct claims *claims, enum claim_mode mode, size_t room,
 		redis_args_text(&args, *label);
 	reply = redis_eval(&claim_script, &args);
 	for (size_t i = 0; i < reply_count(reply); i++)
-		add(claims, reply_at(reply, i), each, arg);
+		add(claims, reply_at(reply, i), each, lost, arg);
 	freeReplyObject(reply);
 	redis_args_free(&args);
 }

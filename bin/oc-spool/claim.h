@@ -45,10 +45,12 @@ enum claim_mode {
 /*
  * Claims at most `room` sessions, and what overtakes, and calls `each` with
  * the names of their messages' files, those that were handed out before
- * first.
+ * first.  `lost` is called before with what was held of the same session, and
+ * has ended since; it drops it.
  */
 void claims_get(struct claims *claims, enum claim_mode mode, size_t room,
-    void (*each)(void *arg, const char *file), void *arg);
+    void (*each)(void *arg, const char *file),
+    void (*lost)(void *arg, struct claim *claim, bool taken), void *arg);
 
 /* Which it is, or NULL. */
 struct claim *claims_find(struct claims *claims, bool urgent, const char *of);

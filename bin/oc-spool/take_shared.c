@@ -115,8 +115,8 @@ beat(struct take *take)
 	take->beat_at = now + take->claims.lease_ms / BEATS;
 	/* after its restart the others must say first that they live */
 	if (!take->drain.begun && redis_server_age_ms() > take->claims.lease_ms)
-		claims_get(
-		    &take->claims, CLAIM_IDLE, room(take), line_up, take);
+		claims_get(&take->claims, CLAIM_IDLE, room(take), line_up,
+		    on_lost, take);
 }
 
 /* Sessions of which nothing is left to do here, or nothing is to be begun. */
@@ -224,12 +224,12 @@ take_run_shared(struct queue *queue, const struct take_options *options)
 	claims_open(&take.claims, queue, options->labels, options->only,
 	    options->lease_ms);
 	wake_open(&take.wake, queue->prefix, queue->node);
-	claims_get(&take.claims, CLAIM_OWN, 0, line_up, &take);
+	claims_get(&take.claims, CLAIM_OWN, 0, line_up, on_lost, &take);
 	for (;;) {
 		beat(&take);
 		if (!take.drain.begun) {
 			claims_get(&take.claims, CLAIM_NEW, room(&take),
-			    line_up, &take);
+			    line_up, on_lost, &take);
 			hand_out(&take);
 		}
 		release(&take);
