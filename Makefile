@@ -67,6 +67,7 @@ help:
 	@echo 'make run        install what is missing, build, ask a first question'
 	@echo 'make check      unit tests, fixtures, end-to-end tests'
 	@echo 'make check-asan the same with AddressSanitizer and UBSan'
+	@echo 'make check-npm  OpenAI'"'"'s and OpenClaw'"'"'s own clients, from npm (300 MB)'
 	@echo 'make check-valgrind  the unit tests and fixtures under valgrind'
 	@echo 'make lint       shellcheck, cppcheck, mandoc, clang-format, house rules'
 	@echo 'make tidy       clang-tidy (slow)'
@@ -146,6 +147,10 @@ check: deps-check
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2) check-now
 check-now: all unit-tests
 	tests/run $(B)
+
+# The clients of others, which npm installs into $(B)/npm.
+check-npm: all
+	OC_NPM=1 tests/run $(B) e2e test_ws_openclaw test_http_openai
 
 check-asan:
 	$(MAKE) B=$(B)/asan SAN=address,undefined CC=clang check
@@ -238,5 +243,5 @@ dist:
 clean:
 	rm -rf $(B)
 
-.PHONY: all help unit-tests check check-asan check-valgrind check-now fuzz-build fuzzers fuzz benchers \
+.PHONY: all help unit-tests check check-npm check-asan check-valgrind check-now fuzz-build fuzzers fuzz benchers \
 	bench lint tidy format deps deps-check deps-build run k8s-check install uninstall dist clean

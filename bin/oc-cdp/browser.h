@@ -52,7 +52,7 @@ struct page {
 	struct reference *reference;
 	size_t reference_count;
 	int64_t world; /* where our own scripts run; 0: none yet */
-	TAILQ_HEAD(, frame_target) frames;
+	TAILQ_HEAD(frame_list, frame_target) frames;
 };
 
 enum context_state {
@@ -76,13 +76,13 @@ struct context {
 	struct page *page;      /* the current one, or NULL */
 	size_t page_count;
 	struct job *running;
-	TAILQ_HEAD(, job) waiting;
+	TAILQ_HEAD(job_list, job) waiting;
 	struct timer idle;
 	bool closing;     /* when the running job is done */
 	struct buf notes; /* for the next result: a line each */
 	unsigned dialogs; /* during this job */
 	bool accept_dialogs;
-	TAILQ_HEAD(, download) downloads;
+	TAILQ_HEAD(download_list, download) downloads;
 	size_t downloading;
 	jv files; /* that came, for the next result */
 };
@@ -103,7 +103,7 @@ struct browser {
 	struct buf said;  /* its last words on standard error */
 	struct watch saying;
 	struct sockaddr_storage own, peer;
-	TAILQ_HEAD(, context) contexts;
+	TAILQ_HEAD(context_list, context) contexts;
 	size_t context_count; /* of those that are in the browser */
 };
 

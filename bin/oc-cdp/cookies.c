@@ -74,12 +74,13 @@ read_line(struct cookies *cookies, char *line)
 		line += sizeof http_only - 1;
 	else if (*line == '#' || line[strspn(line, " \t")] == '\0')
 		return;
-	for (at = line; at != NULL && count < FIELDS; count++) {
-		field[count] = at;
+	at = line;
+	do {
+		field[count++] = at;
 		at = strchr(at, '\t');
-		if (at != NULL && count + 1 < FIELDS)
+		if (at != NULL && count < FIELDS)
 			*at++ = '\0';
-	}
+	} while (at != NULL && count < FIELDS);
 	if (count == FIELDS - 1)
 		field[count++] = line + strlen(line); /* an empty value */
 	if (count != FIELDS) {

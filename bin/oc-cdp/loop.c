@@ -7,7 +7,7 @@
 enum { NO_SLOT = -1 };
 
 struct loop {
-	TAILQ_HEAD(, watch) watches;
+	TAILQ_HEAD(watch_list, watch) watches;
 	TAILQ_HEAD(timer_list, timer) timers; /* in the order of their times */
 	size_t count, capacity;
 	struct pollfd *fds;

@@ -47,7 +47,7 @@ struct lookup {
 struct resolver {
 	struct loop *loop;
 	size_t children, known_count;
-	TAILQ_HEAD(, lookup) lookups;
+	TAILQ_HEAD(lookup_list, lookup) lookups;
 	TAILQ_HEAD(known_list, known) known; /* the newest first */
 };
 

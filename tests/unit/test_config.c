@@ -117,8 +117,8 @@ nothing_gives_the_defaults(void **state)
 		    config_get(&config, "limits.tokens_per_day"), "null");
 		expect_json(
 		    config_get(&config, "limits.tokens_per_day"), "null");
-		expect_json(
-		    config_get(&config, "tools.stages"), "[\"oc-exec-tool\",\"oc-cdp\"]");
+		expect_json(config_get(&config, "tools.stages"),
+		    "[\"oc-exec-tool\",\"oc-cdp\"]");
 		expect_json(config_get(&config, "models"), "{}");
 		config_free(&config);
 	}
