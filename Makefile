@@ -171,6 +171,7 @@ fuzz: fuzz-build
 bench: all benchers
 	tests/bench/run $(B)
 	tests/bench/gateway $(B)
+	tests/bench/http $(B)
 	tests/bench/browser $(B)
 	tests/bench/redis $(B)
 

@@ -10,10 +10,11 @@
 #include "io.h"
 #include "json.h"
 #include "log.h"
-#include "queue.h"
+#include "queue_files.h"
 #include "redis.h"
 #include "record.h"
 #include "replies.h"
+#include "reply_files.h"
 #include "xalloc.h"
 
 enum {
@@ -26,6 +27,7 @@ struct replies {
 	void (*reply)(jv ref_turn, void *arg);
 	void *arg;
 	struct queue *queue;
+	struct reply_files *files; /* of a directory; NULL: it is in Redis */
 	struct event_base *base;
 	pid_t pid; /* 0: to be started */
 	struct record_reader reader;
@@ -173,6 +175,11 @@ replies_open(
 	replies->arg = arg;
 	replies->base = base;
 	replies->queue = queue_open("out/http");
+	if (!replies->queue->shared) {
+		replies->files =
+		    reply_files_open(base, replies->queue, reply, arg);
+		return replies;
+	}
 	replies->finish = evtimer_new(base, on_finish, replies);
 	replies->start = evtimer_new(base, on_start, replies);
 	start(replies);
@@ -184,6 +191,12 @@ replies_close(struct replies *replies)
 {
 	if (replies == NULL)
 		return;
+	if (replies->files != NULL) {
+		reply_files_close(replies->files);
+		queue_free(replies->queue);
+		free(replies);
+		return;
+	}
 	finish(replies);
 	for (size_t i = 0; i < replies->count; i++)
 		jv_free(replies->done[i]);

@@ -4,8 +4,9 @@
 #include <jv.h>
 
 /*
- * Replies from the queue out/http, by `oc-spool take` that runs beside us, and
- * is started again when it ends.  Each is finished once it was told.
+ * Replies from the queue out/http: from its directory (reply_files.h), or,
+ * where it is in Redis, by `oc-spool take`, which runs beside us and is started
+ * again when it ends.  Each is finished once it was told.
  */
 struct event_base;
 struct replies;

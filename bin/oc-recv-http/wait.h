@@ -7,9 +7,8 @@
 
 /*
  * Replies of turns with the channel "http", and what happens in them
- * meanwhile (event.h).  Replies are taken from the queue out/http by
- * `oc-spool take`, which runs beside us, and finished here.  A reply that
- * nobody waits for, because its caller left or we were killed, is dropped.
+ * meanwhile (event.h).  Replies are taken from the queue out/http
+ * (replies.h) and finished here.  A reply that nobody waits for, because its caller left or we were killed, is dropped.
  */
 struct event_base;
 struct wait;

@@ -68,16 +68,6 @@ class Crash(http_case.ApiCase):
                 self.assert_all_answered()
                 self.assert_status(self.end(stage), 0)
 
-    def test_of_what_takes_the_replies(self):
-        stage, threads = self.begin()
-        take = [pid for pid in support.descendants(stage.pid)
-                if b"out/http" in support.Path(
-                    f"/proc/{pid}/cmdline").read_bytes()]
-        self.assertEqual(len(take), 1)
-        os.kill(take[0], signal.SIGKILL)
-        self.join(threads)
-        self.assert_all_answered()
-
     def test_of_the_http_stage(self):
         stage, threads = self.begin()
         os.kill(self.wait_programs(stage, "oc-recv-http")["oc-recv-http"],
