@@ -185,7 +185,7 @@ chaos: all
 SOURCES  = $(wildcard lib/*.[ch] bin/*/*.[ch] tests/unit/*.c tests/unit/*/*.c tests/fuzz/*.c tests/fuzz/*/*.c tests/bench/*.[ch] tests/chaos/*.c)
 lint: $(SCRIPTS:%=$(B)/bin/%)
 	@clang-format --dry-run -Werror $(SOURCES)
-	cppcheck -q --enable=warning,portability,performance --error-exitcode=1 \
+	cppcheck -q -j 2 --enable=warning,portability,performance --error-exitcode=1 \
 		--inline-suppr --suppressions-list=tests/cppcheck.supp \
 		--std=c11 -D_GNU_SOURCE -DOC_VERSION='""' -Ilib lib bin
 	shellcheck $(SCRIPTS:%=$(B)/bin/%) $(wildcard .ci/run tests/fuzz/run share/first-run share/examples/*.sh share/examples/hooks/*.sh \
