@@ -53,7 +53,7 @@ struct job {
 	void (*woken)(struct job *job);
 	/* settling: until the page has loaded */
 	void (*settled)(struct job *job);
-	bool settling;
+	bool settling, asked_scripts;
 	int64_t settle_least, settle_until, loaded_at;
 	uint64_t refused_before;
 	bool failing; /* the page is being looked at, after a time-out */

@@ -26,12 +26,44 @@ all_ready(const struct context *context)
 	return true;
 }
 
+static void look(struct job *job);
+
+/* A page without scripts and frames fetches nothing more by itself. */
+static void
+on_scripts(struct job *job, const struct answer *answer)
+{
+	jv result = json_get(answer->result, "result"),
+	   value = json_get(result, "value");
+
+	if (json_is_number(value) && json_as_int(value, 1) == 0 &&
+	    job->page != NULL && !job->page->loading)
+		job->page->quiet = true;
+	jv_free(value);
+	jv_free(result);
+	job->settling = true;
+	look(job);
+}
+
+/* Asks the page; until the answer nothing else wakes the job. */
+static void
+ask_scripts(struct job *job)
+{
+	job->asked_scripts = true;
+	job->settling = false;
+	loop_stop_timer(&job->wake);
+	job_try(job, NULL, "Runtime.evaluate",
+	    json_set_string(json_object(), "expression",
+		"document.scripts.length + frames.length"),
+	    on_scripts);
+}
+
 static void
 look(struct job *job)
 {
 	int64_t now = clock_mono_ms(), again = job->settle_until;
 	struct page *page = job->context->page;
 	bool loaded = page == NULL || !page->loading;
+	bool asks;
 
 	if (job->context->downloading > 0 || !all_ready(job->context))
 		loaded = false;
@@ -46,6 +78,12 @@ look(struct job *job)
 		again = now;
 	else if (loaded && job->loaded_at + QUIET_MS < again)
 		again = job->loaded_at + QUIET_MS;
+	asks = loaded && page != NULL && page == job->page && !page->quiet &&
+	       !job->asked_scripts && again > now;
+	if (asks && now >= job->settle_least) {
+		ask_scripts(job);
+		return;
+	}
 	if (again > now) {
 		job_sleep(job, again - now, look);
 		return;
@@ -62,6 +100,7 @@ job_settle(struct job *job, int64_t least_ms, void (*settled)(struct job *job))
 
 	job->settled = settled;
 	job->settling = true;
+	job->asked_scripts = false;
 	job->loaded_at = 0;
 	job->settle_least = now + least_ms;
 	job->settle_until = now + LOAD_MS;
