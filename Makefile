@@ -221,6 +221,8 @@ run: deps-build
 
 # With openclaw built, the configurations are checked, too.
 k8s-check:
+	@command -v python3 >/dev/null || { \
+		echo 'k8s-check needs python3, python3-yaml and kubectl: make deps' >&2; exit 1; }
 	@k8s/check
 
 install: all

@@ -74,28 +74,22 @@ check_roles(jv own_problems, jv ref_roles)
 	return own_problems;
 }
 
-/* What was left by a gateway that is gone does not count. */
 static jv
-check_chains(jv own_problems, jv ref_chains, jv ref_roles)
+check_chains(jv own_problems, jv ref_chains)
 {
 	struct json_iter iter = {0};
 	const char *chain, *state;
 	jv one;
 
 	while (json_next(&iter, ref_chains, &chain, &one)) {
-		jv role = json_get(ref_roles,
-		    strcmp(chain, "agent") == 0 ? "node" : "gateway");
-
 		state = json_get_string(one, "state", "");
-		if (json_get_bool(role, "running", false) &&
-		    (strcmp(state, "failed") == 0 ||
-			strcmp(state, "waiting") == 0))
+		if (strcmp(state, "failed") == 0 ||
+		    strcmp(state, "waiting") == 0)
 			own_problems = add(own_problems,
 			    xasprintf("chain %s: %s (%s); see the log of the "
 				      "gateway",
 				chain, json_get_string(one, "why", ""),
 				json_get_string(one, "last", "")));
-		jv_free(role);
 		jv_free(one);
 	}
 	return own_problems;
@@ -161,7 +155,7 @@ survey_problems(jv ref_survey, bool wants_telegram)
 
 	problems = check_roles(problems, roles);
 	part = json_get(ref_survey, "chains");
-	problems = check_chains(problems, part, roles);
+	problems = check_chains(problems, part);
 	jv_free(part);
 	part = json_get(ref_survey, "queues");
 	problems = check_queues(problems, part);
@@ -185,13 +179,35 @@ survey_problems(jv ref_survey, bool wants_telegram)
 	return problems;
 }
 
+/* What was left by a gateway that is gone does not count. */
+static jv
+chains_that_run(jv ref_roles)
+{
+	jv all = survey_chains(), some = json_object(), one;
+	struct json_iter iter = {0};
+	const char *chain;
+
+	while (json_next(&iter, all, &chain, &one)) {
+		jv role = json_get(ref_roles,
+		    strcmp(chain, "agent") == 0 ? "node" : "gateway");
+
+		if (json_get_bool(role, "running", false))
+			some = json_set(some, chain, one);
+		else
+			jv_free(one);
+		jv_free(role);
+	}
+	jv_free(all);
+	return some;
+}
+
 jv
 survey_all(bool wants_telegram)
 {
-	jv all = json_object(), problems;
+	jv all = json_object(), roles = survey_roles(), problems;
 
-	all = json_set(all, "roles", survey_roles());
-	all = json_set(all, "chains", survey_chains());
+	all = json_set(all, "chains", chains_that_run(roles));
+	all = json_set(all, "roles", roles);
 	all = json_set(all, "provision", survey_provision());
 	all = json_set(all, "queues", survey_queues());
 	all = json_set(all, "telegram", survey_telegram());

@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base64.h"
 #include "file.h"
 #include "io.h"
 #include "json.h"
@@ -127,18 +128,6 @@ file_write(struct file_out *file, const void *data, size_t length)
 	return true;
 }
 
-static int
-digit_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 bool
 file_write_base64(struct file_out *file, const char *text, size_t length)
 {
@@ -146,7 +135,7 @@ file_write_base64(struct file_out *file, const char *text, size_t length)
 	size_t count = 0;
 
 	for (size_t i = 0; i < length; i++) {
-		int digit = digit_of(text[i]);
+		int digit = base64_digit(text[i]);
 
 		if (text[i] == '=') {
 			/* two digits are one byte, three are two */

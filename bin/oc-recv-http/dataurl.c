@@ -2,27 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "base64.h"
 #include "dataurl.h"
 #include "xalloc.h"
 
 enum {
 	MIME_MAX = 100,
 };
-
-/* The value of a digit, or -1.  The URL's alphabet is understood, too. */
-static int
-digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+' || c == '-')
-		return 62;
-	return c == '/' || c == '_' ? 63 : -1;
-}
 
 bool
 base64_decode(const char *text, size_t length, struct buf *bytes)
@@ -32,7 +18,7 @@ base64_decode(const char *text, size_t length, struct buf *bytes)
 
 	buf_reserve(bytes, length / 4 * 3 + 3);
 	for (size_t i = 0; i < length; i++) {
-		int value = digit(text[i]);
+		int value = base64_digit(text[i]);
 
 		if (strchr(" \t\r\n", text[i]) != NULL && text[i] != '\0')
 			continue;

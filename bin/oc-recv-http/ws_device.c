@@ -3,6 +3,7 @@
 #include <string.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
+#include "base64.h"
 #include "buf.h"
 #include "json.h"
 #include "ws_device.h"
@@ -13,20 +14,6 @@ enum {
 	SHA256_SIZE = 32,
 	SKEW_MS = 120 * 1000,
 };
-
-static int
-digit_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '-' || c == '+')
-		return 62;
-	return c == '_' || c == '/' ? 63 : -1;
-}
 
 /* Exactly `size` bytes of base64, of either alphabet, padded or not. */
 static bool
@@ -39,7 +26,7 @@ decode(const char *text, unsigned char *out, size_t size)
 	if (length != (size * 8 + 5) / 6 || strlen(text) > length + 2)
 		return false;
 	for (size_t i = 0; i < length; i++) {
-		int digit = digit_of(text[i]);
+		int digit = base64_digit(text[i]);
 
 		if (digit < 0)
 			return false;

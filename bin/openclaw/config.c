@@ -123,7 +123,7 @@ command_config(int argc, char **argv)
 	}
 	verb = optind < argc ? argv[optind++] : "";
 	if (strcmp(verb, "get") == 0 ? optind == argc : optind != argc)
-		usage_error("config check, config show, or config get KEY?");
+		usage_error("config takes check, show, or get KEY");
 	if (strcmp(verb, "check") != 0 && strcmp(verb, "show") != 0 &&
 	    strcmp(verb, "get") != 0)
 		usage_error("config %s: there is check, show and get", verb);

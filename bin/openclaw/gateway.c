@@ -277,7 +277,7 @@ command_gateway(int argc, char **argv)
 	else if (strcmp(verb, "stop") == 0)
 		result = stop();
 	else
-		usage_error("gateway run, gateway status, or gateway stop?");
+		usage_error("gateway takes run, status or stop");
 	if (fflush(stdout) != 0)
 		fatal(EX_IOERR, "standard output cannot be written");
 	return result;

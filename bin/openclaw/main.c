@@ -41,8 +41,9 @@ print_help(void)
 	puts(
 	    "\nAny other NAME is the program oc-NAME: route-model, loop, plan, "
 	    "exec-tool,\n"
-	    "cdp, fetch-url, recv-telegram, session, spool (openclaw plan is "
-	    "oc-plan).\n"
+	    "cdp, fetch-url, recv-http, recv-telegram, session, spool, "
+	    "provision\n"
+	    "(openclaw plan is oc-plan).\n"
 	    "\n"
 	    "`openclaw COMMAND -h` tells more; so do openclaw(1) and oc(7).");
 }

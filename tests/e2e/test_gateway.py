@@ -240,7 +240,9 @@ class Status(gateway.GatewayCase):
     def test_after_a_kill(self):
         stage = self.gateway()
         stage.kill()
-        self.assertIn("no gateway", self.status(1)["problems"][0])
+        seen = self.status(1)
+        self.assertIn("no gateway", seen["problems"][0])
+        self.assertEqual(seen["chains"], {}, "nothing is said to run")
 
     def test_one_role(self):
         self.gateway("--role", "node")
