@@ -444,9 +444,7 @@ queue_finish(struct queue *queue, const char *const *ids, size_t count)
 	bool ok = true;
 
 	if (queue->shared)
-		queue_redis_finish(queue, NULL, ids, count);
-	if (queue->shared)
-		return true;
+		return queue_redis_finish(queue, NULL, ids, count);
 	for (size_t i = 0; i < count && ok; i++) {
 		char *name = state_name(ids[i]);
 

@@ -67,7 +67,7 @@ struct queue;
 /*
  * Where redis_setup was called and the configuration has `queue`, all of this
  * is in Redis (queue_lua.h): no directory is made, nothing fails, and what
- * cannot be done now is waited for.
+ * cannot be done now is waited for; but see REDIS_TRIES in redis.h.
  */
 
 /*

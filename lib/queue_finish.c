@@ -46,9 +46,7 @@ queue_finish_records(struct queue *queue, const jv *ref_records, size_t count)
 	int saved;
 
 	if (queue->shared)
-		queue_redis_finish(queue, ref_records, NULL, count);
-	if (queue->shared)
-		return true;
+		return queue_redis_finish(queue, ref_records, NULL, count);
 	for (size_t i = 0; i < count; i++)
 		list = add_ids(list, &ids, ref_records[i]);
 	constant = xcalloc(ids, sizeof *constant);

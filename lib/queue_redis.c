@@ -97,7 +97,7 @@ check_format(void)
 
 	redis_args_int(&args, STATE_FORMAT);
 	reply = redis_eval(&format_script, &args);
-	if (reply_int(reply, 0) != STATE_FORMAT)
+	if (!redis_is_down() && reply_int(reply, 0) != STATE_FORMAT)
 		fatal(EX_CONFIG,
 		    "%s: its state is of format %s and this version knows "
 		    "format %d; nothing was changed; use another database",
@@ -115,7 +115,7 @@ queue_redis_open(struct queue *queue)
 	queue->prefix = xasprintf("oc:%s", queue->name);
 	if (!checked)
 		check_format();
-	checked = true;
+	checked = !redis_is_down();
 }
 
 static struct redis_args
@@ -184,7 +184,8 @@ queue_redis_put(struct queue *queue, struct queue_item *items, size_t count)
 		items[i].known = reply_int(reply_at(reply, i), 0) == 0;
 	freeReplyObject(reply);
 	redis_args_free(&args);
-	return count;
+	errno = EHOSTDOWN;
+	return redis_is_down() ? 0 : count;
 }
 
 bool
@@ -309,7 +310,7 @@ queue_redis_move(struct queue *queue, enum queue_directory from,
 	}
 	redis_args_free(&args);
 	free(name);
-	errno = ENOENT;
+	errno = redis_is_down() ? EHOSTDOWN : ENOENT;
 	return moved;
 }
 
@@ -359,7 +360,7 @@ queue_redis_read(struct queue *queue, const char *file, struct buf *into)
 	freeReplyObject(reply);
 	free(name);
 	free(key);
-	errno = ENOENT;
+	errno = redis_is_down() ? EHOSTDOWN : ENOENT;
 	return ok;
 }
 
@@ -427,7 +428,7 @@ add_record(struct redis_args *args, jv ref_record)
 	jv_free(lease);
 }
 
-void
+bool
 queue_redis_finish(struct queue *queue, const jv *ref_records,
     const char *const *ids, size_t count)
 {
@@ -440,4 +441,6 @@ queue_redis_finish(struct queue *queue, const jv *ref_records,
 			add_record(&args, ref_records[i]);
 	freeReplyObject(redis_eval_synced(&finish_script, &args));
 	redis_args_free(&args);
+	errno = EHOSTDOWN;
+	return !redis_is_down();
 }

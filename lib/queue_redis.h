@@ -20,7 +20,7 @@ void queue_redis_each(struct queue *queue, enum queue_directory directory,
     bool (*each)(void *arg, const char *name), void *arg);
 bool queue_redis_read(struct queue *queue, const char *file, struct buf *into);
 int64_t queue_redis_time(struct queue *queue, const char *file);
-void queue_redis_finish(struct queue *queue, const jv *ref_records,
+bool queue_redis_finish(struct queue *queue, const jv *ref_records,
     const char *const *ids, size_t count);
 bool queue_redis_is_taken(struct queue *queue);
 

@@ -1,22 +1,27 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 #include "clock.h"
 #include "json.h"
 #include "log.h"
 #include "redis.h"
+#include "redis_info.h"
+#include "redis_socket.h"
 #include "secret.h"
 #include "xalloc.h"
 
 enum {
-	CONNECT_S = 5,
-	ANSWER_S = 20, /* a sync of a slow disk; longer is a broken line */
+	CONNECT_MS = 5000,
+	ANSWER_MS = 20000, /* a sync of a slow disk; longer is a broken line */
+	/* a loop stands still meanwhile: REDIS_TRIES */
+	TRY_CONNECT_MS = 50,
+	TRY_GREETING_MS = 50, /* a server that hangs is asked no more */
+	TRY_ANSWER_MS = 500,
+	TRY_AGAIN_MS = 1000,
 	PAUSE_FIRST_MS = 20,
 	PAUSE_MOST_MS = 1000, /* how late it may notice that it is back */
 };
@@ -33,6 +38,9 @@ static struct {
 	bool said_down, said_durability;
 	bool can_wait;        /* WAITAOF is there, and is needed */
 	int64_t server_since; /* on our monotonic clock */
+	/* REDIS_TRIES: not before this time again */
+	bool down;
+	int64_t try_at;
 } it;
 
 /* ---- setting up */
@@ -80,6 +88,12 @@ redis_close(void)
 	memset(&it, 0, sizeof it);
 }
 
+bool
+redis_is_down(void)
+{
+	return it.down;
+}
+
 void
 redis_lend_password(bool on)
 {
@@ -105,94 +119,45 @@ redis_server_age_ms(void)
 
 /* ---- connecting */
 
-static bool
-is_error(const redisReply *reply, const char *code)
-{
-	return reply->type == REDIS_REPLY_ERROR &&
-	       strncmp(reply->str, code, strlen(code)) == 0;
-}
-
 /* What no waiting cures. */
 static void
 check_refusal(const redisReply *reply)
 {
-	if (is_error(reply, "NOAUTH") || is_error(reply, "WRONGPASS") ||
-	    is_error(reply, "ERR AUTH") || is_error(reply, "ERR invalid pass"))
+	if (reply_is_error(reply, "NOAUTH") ||
+	    reply_is_error(reply, "WRONGPASS") ||
+	    reply_is_error(reply, "ERR AUTH") ||
+	    reply_is_error(reply, "ERR invalid pass"))
 		fatal(EX_NOPERM,
 		    "%s: the password is wrong or missing; set REDIS_PASSWORD "
 		    "or REDIS_PASSWORD_FILE",
 		    redis_name());
-	if (is_error(reply, "NOPERM"))
+	if (reply_is_error(reply, "NOPERM"))
 		fatal(EX_NOPERM, "%s: %.200s", redis_name(), reply->str);
-}
-
-/* What passes: it starts, its disk or memory is full, it follows another. */
-static bool
-is_passing(const redisReply *reply)
-{
-	static const char *const codes[] = {"LOADING", "BUSY ", "OOM",
-	    "MISCONF", "READONLY", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN",
-	    "CLUSTERDOWN", "ERR max number of clients"};
-
-	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-		if (is_error(reply, codes[i]))
-			return true;
-	return false;
-}
-
-/* A number of INFO's text, "uptime_in_seconds:12"; -1 without it. */
-static long
-info_number(const char *info, const char *key)
-{
-	const char *at = strstr(info, key);
-
-	return at != NULL ? strtol(at + strlen(key), NULL, 10) : -1;
 }
 
 static void
 check_version(const char *info)
 {
-	long major = info_number(info, "redis_version:"), minor = 0;
-	const char *dot = strstr(info, "redis_version:");
+	long major, minor;
 
-	if (major < 0)
-		return; /* something compatible that does not say */
-	dot = strchr(dot, '.');
-	if (dot != NULL)
-		minor = strtol(dot + 1, NULL, 10);
+	if (!redis_info_version(info, &major, &minor))
+		return; /* something compatible */
 	if (major < 6 || (major == 6 && minor < 2))
 		fatal(EX_CONFIG,
 		    "%s: version %ld.%ld is too old; 6.2 or later is needed",
 		    redis_name(), major, minor);
-	it.can_wait = major > 7 || (major == 7 && minor >= 2);
 }
 
 /* Says once what a crash of the server can take. */
 static void
 check_durability(redisContext *context, const char *info)
 {
-	long aof = info_number(info, "aof_enabled:");
-	redisReply *reply = redisCommand(context, "CONFIG GET appendfsync");
-	const char *policy = reply_text(reply_at(reply, 1), "unknown");
-	const char *loss = NULL;
+	const char *loss = redis_info_loss(context, info, &it.can_wait);
 
-	if (aof != 1)
-		loss = "keeps no append-only file: what was accepted is lost "
-		       "when it crashes; set 'appendonly yes' and "
-		       "'appendfsync always'";
-	else if (strcmp(policy, "always") == 0 || !it.can_wait)
-		loss = strcmp(policy, "always") == 0
-			   ? NULL
-			   : "does not sync each write (appendfsync) and is "
-			     "older than 7.2: a crash can lose the last two "
-			     "seconds of what was accepted; set 'appendfsync "
-			     "always'";
-	it.can_wait = it.can_wait && aof == 1 && strcmp(policy, "always") != 0;
+	it.can_wait = it.can_wait && it.patience != REDIS_TRIES;
 	if (loss != NULL && !it.said_durability && it.patience == REDIS_WAITS)
 		log_warn("%s: %s", redis_name(), loss);
 	it.said_durability = true;
-	if (reply != NULL)
-		freeReplyObject(reply);
 }
 
 /* A reply of the greeting: false when the connection is to be tried anew. */
@@ -204,7 +169,7 @@ greet(redisContext *context, int argc, const char **argv, redisReply **keep)
 
 	if (ok) {
 		check_refusal(reply);
-		if (is_passing(reply))
+		if (reply_is_passing(reply))
 			ok = false;
 		else if (reply->type == REDIS_REPLY_ERROR)
 			fatal(EX_CONFIG, "%s: %s: %.200s", redis_name(),
@@ -236,29 +201,13 @@ authenticate(redisContext *context)
 	return greet(context, 2, select, NULL);
 }
 
-static redisContext *
-open_socket(void)
-{
-	const struct timeval connect = {.tv_sec = CONNECT_S},
-			     answer = {.tv_sec = ANSWER_S};
-	redisContext *context =
-	    redisConnectWithTimeout(it.url.host, it.url.port, connect);
-
-	if (context != NULL && context->err == 0 &&
-	    redisSetTimeout(context, answer) == REDIS_OK &&
-	    fcntl(context->fd, F_SETFD, FD_CLOEXEC) == 0) {
-		(void)redisEnableKeepAlive(context);
-		return context;
-	}
-	if (context != NULL)
-		redisFree(context);
-	return NULL;
-}
-
 redisContext *
 redis_connect_again(void)
 {
-	redisContext *context = open_socket();
+	bool tries = it.patience == REDIS_TRIES;
+	redisContext *context = redis_socket(it.url.host, it.url.port,
+	    tries ? TRY_CONNECT_MS : CONNECT_MS,
+	    tries ? TRY_GREETING_MS : ANSWER_MS, tries);
 
 	if (context != NULL && authenticate(context))
 		return context;
@@ -275,24 +224,26 @@ connect_now(void)
 	redisReply *reply = NULL;
 	const char *text;
 
-	if (context == NULL || !greet(context, 1, info, &reply)) {
-		if (context != NULL)
-			redisFree(context);
-		return false;
+	if (context != NULL && !greet(context, 1, info, &reply)) {
+		redisFree(context);
+		context = NULL;
 	}
+	if (context == NULL)
+		return false;
 	text = reply_text(reply, "");
-	if (info_number(text, "\nloading:") == 1) {
+	if (redis_info_number(text, "\nloading:") == 1) {
 		freeReplyObject(reply);
 		redisFree(context);
 		return false;
 	}
 	check_version(text);
 	check_durability(context, text);
-	it.server_since =
-	    clock_mono_ms() - 1000 * info_number(text, "uptime_in_seconds:");
+	it.server_since = clock_mono_ms() -
+			  1000 * redis_info_number(text, "uptime_in_seconds:");
 	freeReplyObject(reply);
 	it.context = context;
-	return true;
+	return it.patience != REDIS_TRIES ||
+	       redis_socket_answer(context, TRY_ANSWER_MS);
 }
 
 /* ---- waiting for it */
@@ -326,22 +277,71 @@ pause_for(int *pause_ms, const char *why)
 		*pause_ms = PAUSE_MOST_MS;
 }
 
+/* For REDIS_TRIES: what a command has for a reply that cannot be run now. */
+static redisReply *
+nothing(const char *why)
+{
+	if (!it.down)
+		it.try_at = clock_mono_ms() + TRY_AGAIN_MS;
+	it.down = true;
+	if (!it.said_down && why != NULL)
+		log_error(
+		    "%s: %.200s; trying again every second", redis_name(), why);
+	it.said_down = it.said_down || why != NULL;
+	return reply_nothing();
+}
+
 static void
 recovered(void)
 {
+	it.down = false;
 	if (it.said_down)
 		log_warn("%s: is back", redis_name());
 	it.said_down = false;
 }
 
-/* One command until it is answered; NOSCRIPT comes back as an error. */
+static bool
+was_cut(const redisContext *context)
+{
+	return context->err == REDIS_ERR_EOF ||
+	       (context->err == REDIS_ERR_IO &&
+		   (errno == EPIPE || errno == ECONNRESET));
+}
+
+/* At most two tries, and none so soon after one that failed. */
 static redisReply *
-run(int argc, const char **argv, const size_t *length)
+run_or_fail(int argc, const char **argv, const size_t *length)
+{
+	redisReply *reply = NULL;
+	bool cut = true; /* the line, which says nothing of the server */
+
+	if (it.down && clock_mono_ms() < it.try_at)
+		return nothing(NULL);
+	it.down = false;
+	for (int i = 0; i < 2 && reply == NULL && cut; i++) {
+		if (it.context == NULL && !connect_now())
+			return nothing("cannot be reached");
+		reply = redisCommandArgv(it.context, argc, argv, length);
+		cut = reply == NULL && was_cut(it.context);
+		if (reply == NULL)
+			disconnect();
+	}
+	if (reply == NULL)
+		return nothing("does not answer");
+	if (!reply_is_passing(reply))
+		return reply;
+	freeReplyObject(reply);
+	return nothing("cannot work now");
+}
+
+static redisReply *
+run_patiently(int argc, const char **argv, const size_t *length)
 {
 	int pause_ms = PAUSE_FIRST_MS;
-	redisReply *reply;
 
 	for (;;) {
+		redisReply *reply;
+
 		if (it.context == NULL && !connect_now()) {
 			pause_for(&pause_ms, "cannot be reached");
 			continue;
@@ -354,14 +354,27 @@ run(int argc, const char **argv, const size_t *length)
 				pause_for(&pause_ms, "is gone");
 			continue;
 		}
-		if (!is_passing(reply))
-			break;
+		if (!reply_is_passing(reply))
+			return reply;
 		pause_for(&pause_ms, reply->str);
 		freeReplyObject(reply);
 	}
+}
+
+/* One command until it is answered; NOSCRIPT comes back as an error. */
+static redisReply *
+run(int argc, const char **argv, const size_t *length)
+{
+	redisReply *reply = it.patience == REDIS_TRIES
+				? run_or_fail(argc, argv, length)
+				: run_patiently(argc, argv, length);
+
+	if (it.down)
+		return reply;
 	recovered();
 	check_refusal(reply);
-	if (reply->type == REDIS_REPLY_ERROR && !is_error(reply, "NOSCRIPT"))
+	if (reply->type == REDIS_REPLY_ERROR &&
+	    !reply_is_error(reply, "NOSCRIPT"))
 		fatal(EX_PROTOCOL, "%s: %s: %.400s", redis_name(), argv[0],
 		    reply->str);
 	return reply;
@@ -434,12 +447,14 @@ redis_eval(struct redis_script *script, const struct redis_args *args)
 
 		if (script->sha[0] != '\0')
 			reply = run_with(before, 3, args);
-		if (reply != NULL && !is_error(reply, "NOSCRIPT"))
+		if (reply != NULL && !reply_is_error(reply, "NOSCRIPT"))
 			return reply;
 		if (reply != NULL)
 			freeReplyObject(reply);
 		reply = NULL;
 		load_script(script);
+		if (it.down)
+			return nothing(NULL);
 	}
 }
 
@@ -474,4 +489,12 @@ redis_eval_synced(struct redis_script *script, const struct redis_args *args)
 		reply = redis_eval(script, args);
 	}
 	return reply;
+}
+
+bool
+redis_answers(void)
+{
+	if (it.used)
+		freeReplyObject(redis_command("PING"));
+	return !it.down;
 }

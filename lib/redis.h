@@ -37,6 +37,7 @@ void redis_url_free(struct redis_url *url);
 enum redis_patience {
 	REDIS_WAITS, /* a stage: tries again until it can, saying so once */
 	REDIS_FAILS, /* a person waits: EX_UNAVAILABLE after the first try */
+	REDIS_TRIES, /* a loop that must turn: fails at once (redis_is_down) */
 };
 enum redis_password {
 	REDIS_TAKE, /* out of the environment, as secret_take does */
@@ -51,6 +52,18 @@ enum redis_password {
 void redis_setup(const struct config *config, enum redis_patience patience,
     enum redis_password password);
 bool redis_is_used(void);
+/*
+ * With REDIS_TRIES: whether the last command could not be run.  Its reply was
+ * nothing (REDIS_REPLY_NIL), so a getter gives its default and a function of
+ * shared.h or queue.h fails with EHOSTDOWN, or finds nothing: ask here.  Each
+ * try holds up its caller for fractions of a second at most.  After one that
+ * failed there is none for a second; what is asked for meanwhile fails at
+ * once.  The server's disk is not waited for: only what may be done again is
+ * written in this mode.
+ */
+bool redis_is_down(void);
+/* Asks it; true without Redis. */
+bool redis_answers(void);
 /* Ends the connection, and forgets what redis_setup knew. */
 void redis_close(void);
 
@@ -93,7 +106,7 @@ void redis_args_free(struct redis_args *args);
 /*
  * Runs a command, or a script with the arguments as its ARGV, and returns the
  * reply, for freeReplyObject.  Never NULL and never an error: what passes is
- * waited for, and what does not ends the program.
+ * waited for (but see REDIS_TRIES), and what does not ends the program.
  */
 redisReply *redis_run(const struct redis_args *args);
 /* redis_command("GET", key): C strings. */
@@ -126,5 +139,10 @@ const redisReply *reply_at(const redisReply *ref, size_t index); /* NULL */
 const char *reply_text(const redisReply *ref, const char *otherwise);
 size_t reply_length(const redisReply *ref); /* of a text; 0 */
 int64_t reply_int(const redisReply *ref, int64_t otherwise);
+redisReply *reply_nothing(void); /* REDIS_REPLY_NIL */
+/* Whether it is an error that begins with this. */
+bool reply_is_error(const redisReply *ref, const char *code);
+/* What passes: it starts, its disk or memory is full, it follows another. */
+bool reply_is_passing(const redisReply *ref);
 
 #endif

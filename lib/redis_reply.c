@@ -40,6 +40,15 @@ redis_args_free(struct redis_args *args)
 
 /* ---- replies */
 
+redisReply *
+reply_nothing(void)
+{
+	redisReply *reply = xcalloc(1, sizeof *reply); /* hiredis frees it */
+
+	reply->type = REDIS_REPLY_NIL;
+	return reply;
+}
+
 size_t
 reply_count(const redisReply *ref)
 {
@@ -84,4 +93,24 @@ reply_int(const redisReply *ref, int64_t otherwise)
 		return otherwise;
 	value = strtonum(ref->str, INT64_MIN, INT64_MAX, &problem);
 	return problem == NULL ? value : otherwise;
+}
+
+bool
+reply_is_error(const redisReply *ref, const char *code)
+{
+	return ref->type == REDIS_REPLY_ERROR &&
+	       strncmp(ref->str, code, strlen(code)) == 0;
+}
+
+bool
+reply_is_passing(const redisReply *ref)
+{
+	static const char *const codes[] = {"LOADING", "BUSY ", "OOM",
+	    "MISCONF", "READONLY", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN",
+	    "CLUSTERDOWN", "ERR max number of clients"};
+
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (reply_is_error(ref, codes[i]))
+			return true;
+	return false;
 }

@@ -103,6 +103,9 @@ lock(void)
 	if (redis_is_used()) {
 		shared_token = shared_lock("senders");
 		free(path);
+		errno = EHOSTDOWN;
+		if (shared_token == NULL)
+			return -1;
 		return open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
 	if (path == NULL) {

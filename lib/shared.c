@@ -186,7 +186,7 @@ write_out(struct redis_script *script, struct redis_args *args)
 
 	freeReplyObject(reply);
 	redis_args_free(args);
-	errno = result < 0 ? ESTALE : EAGAIN;
+	errno = redis_is_down() ? EHOSTDOWN : result < 0 ? ESTALE : EAGAIN;
 	return result;
 }
 
@@ -299,7 +299,7 @@ shared_stat(const char *path, struct stat *st)
 	st->st_mtim.tv_nsec = (long)(at % 1000 * 1000000);
 	freeReplyObject(reply);
 	redis_args_free(&args);
-	errno = ENOENT;
+	errno = redis_is_down() ? EHOSTDOWN : ENOENT;
 	return there;
 }
 
@@ -359,17 +359,17 @@ shared_lock(const char *name)
 	bool locked = false;
 
 	ulid_make(token);
-	while (!locked) {
+	while (!locked && !redis_is_down()) {
 		redisReply *reply =
 		    redis_command("SET", key, token, "NX", "PX", LOCK_MS);
 
 		locked = strcmp(reply_text(reply, ""), "OK") == 0;
 		freeReplyObject(reply);
-		if (!locked)
+		if (!locked && !redis_is_down())
 			(void)poll(NULL, 0, LOCK_LOOK_MS);
 	}
 	free(key);
-	return xstrdup(token);
+	return locked ? xstrdup(token) : NULL;
 }
 
 void

@@ -19,7 +19,8 @@
  *	oc:f:PATH  the content;  oc:m:PATH  `at` (ms), `gen`, and what guards it
  *	oc:dir:DIR the names in it, by the time of their last change
  *
- * What cannot be done now is waited for, as in redis.h.  Everything that is
+ * What cannot be done now is waited for, as in redis.h, or fails with
+ * EHOSTDOWN (REDIS_TRIES).  Everything that is
  * written is on the server's disk when the function returns, as far as the
  * server can say.
  */
@@ -75,7 +76,10 @@ int shared_open(const char *path);
 /* Names and times in ms by turns, the oldest first, for freeReplyObject. */
 redisReply *shared_list(const char *directory);
 
-/* A lock between processes, for at most ten seconds; the token unlocks. */
+/*
+ * A lock between processes, for at most ten seconds; the token unlocks.  NULL
+ * with REDIS_TRIES when it is down.
+ */
 char *shared_lock(const char *name);
 void shared_unlock(const char *name, char *own_token);
 

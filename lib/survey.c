@@ -261,7 +261,10 @@ survey_queues(void)
 		free(names[i]);
 	}
 	free(names);
-	return all;
+	if (!redis_is_down())
+		return all;
+	jv_free(all); /* "empty" would be a lie */
+	return json_object();
 }
 
 /* ---- what the programs note */

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "config.h"
 #include "json.h"
+#include "redis.h"
 #include "survey.h"
 #include "utf8.h"
 #include "xalloc.h"
@@ -48,12 +49,25 @@ api_not_found(struct request *request)
 	    request, 404, "invalid_request_error", "there is no such thing");
 }
 
+bool
+api_has_state(struct request *request)
+{
+	if (redis_answers())
+		return true;
+	request_set_header(request, "Retry-After", "5");
+	request_error(
+	    request, 503, "api_error", "redis: not reachable; try again later");
+	return false;
+}
+
 /* ---- status and queues */
 
 static void
 queues(struct request *request, void *arg)
 {
 	(void)arg;
+	if (!api_has_state(request))
+		return;
 	request_answer(
 	    request, 200, json_set(json_object(), "queues", survey_queues()));
 }
@@ -63,10 +77,12 @@ status(struct request *request, void *arg)
 {
 	const struct api *api = arg;
 	const struct config *config = server_config(api->server);
-	jv all = survey_all(config_bool(config, "channels.telegram.enabled"));
-	jv models = config_models(config);
+	jv all;
 
-	all = json_set(all, "configured_models", models);
+	if (!api_has_state(request))
+		return;
+	all = survey_all(config_bool(config, "channels.telegram.enabled"));
+	all = json_set(all, "configured_models", config_models(config));
 	all = json_set_string(all, "version", OC_VERSION);
 	all = json_set_int(all, "pid", getpid());
 	all = json_set_int(all, "started", api->started);

@@ -25,6 +25,8 @@ size_t api_number(const struct request *request, const char *name,
  * UTF-8 text or empty; the caller frees it.
  */
 char *api_decode(const char *text, size_t length);
+/* False when Redis is down: it was answered with 503. */
+bool api_has_state(struct request *request);
 /* 404, in the words of every unknown path. */
 void api_not_found(struct request *request);
 

@@ -304,6 +304,8 @@ tally_answer(struct request *request, void *arg)
 	struct tally *tally = ((struct api *)arg)->tally;
 	struct asking *asking;
 
+	if (!api_has_state(request))
+		return;
 	if (tally->asking_count == WAITING_MAX) {
 		request_error(request, 503, "api_error",
 		    "too many wait for the usage already");

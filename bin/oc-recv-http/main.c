@@ -423,7 +423,7 @@ main(int argc, char **argv)
 	place = find_place(&options, &config);
 	auth = auth_take(place.open);
 	handlers.intake = intake_new(&config);
-	redis_setup(&config, REDIS_WAITS, REDIS_TAKE);
+	redis_setup(&config, REDIS_TRIES, REDIS_TAKE);
 	secret_scrub_environment();
 	check_place(&place, auth);
 	child_find_siblings();

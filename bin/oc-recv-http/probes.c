@@ -84,7 +84,7 @@ probes_init(struct server *server, struct submit *submit)
 		const char *path;
 		void (*handle)(struct request *request, void *arg);
 	} paths[] = {{"/health", on_health}, {"/healthz", on_health},
-	    {"/ready", on_ready}, {"/readyz", on_ready},
+	    {"/livez", on_health}, {"/ready", on_ready}, {"/readyz", on_ready},
 	    {"/startup", on_startup}, {"/startupz", on_startup}};
 	struct probes *probes = xcalloc(1, sizeof *probes);
 

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "json.h"
 #include "ready.h"
+#include "redis.h"
 #include "state.h"
 #include "survey.h"
 #include "xalloc.h"
@@ -133,12 +134,22 @@ check_spool(jv own_failing, const struct submit *submit)
 	return own_failing;
 }
 
+/* The server that all share.  What needs it is refused meanwhile. */
+static jv
+check_redis(jv own_failing)
+{
+	if (redis_answers())
+		return own_failing;
+	return add(own_failing, "redis", xstrdup("redis: not reachable"));
+}
+
 jv
 ready_failing(
     const struct config *config, const struct submit *submit, int64_t started)
 {
 	jv failing = json_array(), chains = survey_chains();
 
+	failing = check_redis(failing);
 	failing = check_poll(failing, config, chains, started);
 	failing = check_chains(failing, chains);
 	failing = check_disk(failing);

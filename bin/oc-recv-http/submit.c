@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "json.h"
 #include "log.h"
+#include "redis.h"
 #include "sink.h"
 #include "submit.h"
 #include "turn.h"
@@ -117,6 +118,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	/* so that it is known before somebody asks */
+	(void)redis_answers();
 	for (pending = TAILQ_FIRST(&submit->pending); pending != NULL;
 	     pending = next) {
 		next = TAILQ_NEXT(pending, entry);
@@ -128,8 +131,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		if (pending->given_up || now - pending->since < PATIENCE_MS)
 			continue;
 		pending->given_up = true;
-		log_warn("turn %s: not safe on disk after %d s; it is refused",
-		    pending->id, PATIENCE_MS / 1000);
+		if (pending->written)
+			log_warn("turn %s: not safe on disk after %d s; it is "
+				 "refused",
+			    pending->id, PATIENCE_MS / 1000);
 		if (pending->written && !pending->keyed)
 			submit_stop(submit, pending->session, pending->id);
 		tell(pending, false);
@@ -207,9 +212,13 @@ put(struct submit *submit, jv own_turn, bool keyed,
 	    .arg = arg};
 	TAILQ_INSERT_TAIL(&submit->pending, pending, entry);
 	submit->count++;
-	if (submit->count > WAITING_MAX) {
+	if (submit->count > WAITING_MAX || redis_is_down()) {
+		log_warn("turn %s: %s; it is refused", pending->id,
+		    redis_is_down() ? "redis: not reachable"
+				    : "too many wait already");
 		jv_free(own_turn);
-		pending->since -= PATIENCE_MS; /* the next tick refuses it */
+		pending->since -= PATIENCE_MS; /* not from inside of here */
+		event_active(submit->timer, EV_TIMEOUT, 0);
 		return;
 	}
 	pending->written = true;

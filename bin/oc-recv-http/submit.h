@@ -18,8 +18,8 @@ void submit_free(struct submit *submit);
 
 /*
  * `done` is called once: with true when the turn is safe on disk, and with
- * false when that did not come true in five seconds, or too many wait
- * already; then answer 503.  What is put later all the same is taken back by
+ * false when that did not come true in five seconds, too many wait already,
+ * or Redis is known to be down; then answer 503.  What is put later all the same is taken back by
  * a stop.  It is never called from inside of submit_turn.  The turn must have
  * an id and a session.
  */
