@@ -8,6 +8,7 @@
 enum {
 	BAD = 400,
 	LENGTH_DIGITS = 15, /* a number that a double holds, too */
+	METHOD_MAX = 20,    /* none is longer than UPDATEREDIRECTREF */
 };
 
 size_t
@@ -34,7 +35,6 @@ is_token(char c)
 bool
 head_may_begin(const char *data, size_t length)
 {
-	enum { METHOD_MAX = 20 };
 	size_t i = 0;
 
 	while (i < length && i < METHOD_MAX && is_token(data[i]))
@@ -77,7 +77,7 @@ parse_first_line(struct head *head, char *line, const char **problem)
 	*target++ = '\0';
 	*version++ = '\0';
 	for (const char *c = line; *c != '\0'; c++)
-		if (!is_token(*c)) {
+		if (!is_token(*c) || c - line >= METHOD_MAX) {
 			*problem = "the method is malformed";
 			return BAD;
 		}
