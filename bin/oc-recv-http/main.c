@@ -62,10 +62,10 @@ struct stopper {
 static void
 print_help(void)
 {
-	puts("usage: oc-recv-http [-n] [-c FILE] [-d SECONDS] [--bind "
-	     "loopback|lan|auto|custom]\n"
-	     "                    [--port N] [--auth token|none] [-- PROGRAM "
-	     "[ARGUMENT...]]\n"
+	puts("usage: oc-recv-http [-n] [-c FILE] [-d SECONDS] [--port N]\n"
+	     "                    [--bind loopback|lan|auto|custom] "
+	     "[--auth token|none]\n"
+	     "                    [-- PROGRAM [ARGUMENT...]]\n"
 	     "\n"
 	     "Answers the gateway's HTTP API.\n"
 	     "\n"
