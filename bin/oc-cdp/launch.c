@@ -288,7 +288,8 @@ static bool
 is_left(const struct launch *launch)
 {
 	struct pids pids = {0};
-	char *mark = xasprintf("--user-data-dir=%s/", launch->directory);
+	/* its profile, or the database of its crash handlers */
+	char *mark = xasprintf("=%s/", launch->directory);
 	bool left = false;
 
 	while (waitpid(-launch->pid, NULL, WNOHANG) > 0)
