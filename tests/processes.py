@@ -2,12 +2,13 @@
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 
-def kill_left(folder):
-    """Kills what runs with a HOME below the folder; its command lines."""
-    left = []
+def left(folder):
+    """pid -> command line of what runs with a HOME below the folder."""
+    found = {}
     mark = f"HOME={folder}/".encode()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
@@ -17,11 +18,24 @@ def kill_left(folder):
             if not any(v.startswith(mark) for v in variables):
                 continue
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
-            os.kill(int(entry.name), signal.SIGKILL)
-            left.append(command.decode(errors="replace").strip())
         except OSError:
             continue  # ended meanwhile, or is not ours
-    return [command for command in left if command]
+        found[int(entry.name)] = command.decode(errors="replace").strip()
+    return found
+
+
+def kill_left(folder, grace=0):
+    """Kills what is left after `grace` seconds, and their command lines: what
+    was just killed takes a moment, and so does what notices that."""
+    until = time.monotonic() + grace
+    while (found := left(folder)) and time.monotonic() < until:
+        time.sleep(0.1)
+    for pid in found:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    return [command for command in found.values() if command]
 
 
 def run(argv, env, folder, limit, data=b""):

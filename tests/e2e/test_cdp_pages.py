@@ -6,6 +6,7 @@ import unittest
 from pathlib import Path
 
 import cdp
+import support
 
 SCRIPTED = """<title>Built</title><div id=x></div><script>
 setTimeout(() => { document.getElementById('x').innerHTML =
@@ -129,7 +130,9 @@ class Pages(cdp.TestCase):
         self.do(self.stage, "click", ref=self.reference(tree, '"Elsewhere"'))
         tabs = self.do(self.stage, "tabs")
         self.assertEqual(len(tabs.splitlines()), 2, tabs)
-        self.assertIn("Made by a script", self.do(self.stage, "text"))
+        support.wait_for(
+            lambda: "Made by a script" in self.do(self.stage, "text"),
+            cdp.SLOW, "the page of the new tab")
         self.assertEqual(
             len(self.do(self.stage, "tabs", close=2).splitlines()), 1)
         self.assertIn("more than", self.fail_to(
