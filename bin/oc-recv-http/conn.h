@@ -73,6 +73,11 @@ void conn_answered(struct conn *conn);
 struct request *request_new(struct conn *conn);
 void request_free(struct request *request);
 
+/* ---- listen.c: server_listen, and who gives way to whom */
+
+enum { CONN_RESERVE = 32 }; /* connections above the limit, for probes */
+void listen_stop(struct server *server);
+
 /* ---- server.c */
 
 /*
